@@ -1,0 +1,99 @@
+"""Callastar Portal: the audit and payout portal. create_app() wires it; the rules are elsewhere."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import create_engine
+
+from portal import cli
+from portal.audit import writer
+from portal.blueprints import access, errors, filters
+from portal.blueprints.api import bp as api
+from portal.blueprints.auth import bp as auth
+from portal.blueprints.creator import bp as creator
+from portal.blueprints.creators import bp as creators
+from portal.blueprints.dashboard import bp as dashboard
+from portal.blueprints.health import bp as health
+from portal.blueprints.logs import bp as logs
+from portal.blueprints.payouts import bp as payouts
+from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
+from portal.blueprints.traces import bp as traces
+from portal.blueprints.transactions import bp as transactions
+from portal.config import Settings, load_settings
+from portal.database import DatabaseUrls, database_urls
+from portal.extensions import babel, csrf, db, login_manager, migrate
+from portal.stripe_gateway import Stripe
+
+ROOT = Path(__file__).parent.parent
+BLUEPRINTS = (
+    auth,
+    dashboard,
+    logs,
+    transactions,
+    traces,
+    payouts,
+    creators,
+    creator,
+    api,
+    stripe_webhooks,
+    health,
+)
+UNSIGNED_FORMS = (stripe_webhooks,)  # Stripe signs its posts itself
+POOL = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_pre_ping": True}
+MAX_FORM = 64 * 1024
+
+
+def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bool = False) -> Flask:
+    """Build the application from `environ`, the process's own by default. Raises ConfigurationError."""
+    settings = load_settings(os.environ if environ is None else environ)
+    urls = database_urls(settings)
+    app = Flask(__name__)
+    app.config.from_mapping(_flask_config(settings, urls))
+    app.extensions["settings"] = settings
+    app.extensions["database_urls"] = urls
+    app.extensions["stripe_gateway"] = Stripe(
+        settings.stripe_secret_key, api_base=settings.stripe_api_base, timeout=settings.stripe_timeout
+    )
+    writer.configure(create_engine(urls.app, **APART_POOL), strict=strict_catalogue)
+    _bind_extensions(app)
+    _register_edge(app)
+    cli.register(app)
+    return app
+
+
+def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SQLALCHEMY_DATABASE_URI": urls.app,
+        "SQLALCHEMY_ENGINE_OPTIONS": POOL,
+        "MAX_CONTENT_LENGTH": MAX_FORM,
+        "MAX_FORM_MEMORY_SIZE": MAX_FORM,
+        "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.public_url.startswith("https://"),
+        "BABEL_DEFAULT_LOCALE": "fr",
+        "WTF_CSRF_TIME_LIMIT": None,
+    }
+
+
+def _bind_extensions(app: Flask) -> None:
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    csrf.init_app(app)
+    login_manager.init_app(app)
+    login_manager.user_loader(access.load_signed_in)
+    babel.init_app(app, locale_selector=filters.select_locale, timezone_selector=filters.select_timezone)
+
+
+def _register_edge(app: Flask) -> None:
+    access.register(app)
+    errors.register(app)
+    filters.register(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    for blueprint in UNSIGNED_FORMS:
+        csrf.exempt(blueprint)

@@ -1,0 +1,1 @@
+"""The edge: addresses, forms and pages; no rules, no SQL."""

@@ -1,0 +1,7 @@
+"""The JSON API: the pages' rules and verbs for other programs, with the session's cookie."""
+
+from flask import Blueprint
+
+bp = Blueprint("api", __name__, url_prefix="/api")
+
+from portal.blueprints.api import logs, payouts  # noqa: E402, F401 -- registers the views

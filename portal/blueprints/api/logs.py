@@ -1,0 +1,1 @@
+"""JSON of the two books and of traces."""

@@ -1,0 +1,1 @@
+"""JSON of payouts and creators, and the decisions on them."""

@@ -1,0 +1,7 @@
+"""The creator's own side: balance, payouts, history."""
+
+from flask import Blueprint
+
+bp = Blueprint("creator", __name__, url_prefix="/dashboard/creator")
+
+from portal.blueprints.creator import views  # noqa: E402, F401 -- registers the views

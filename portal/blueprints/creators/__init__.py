@@ -1,0 +1,7 @@
+"""Creators, and the block on their payouts."""
+
+from flask import Blueprint
+
+bp = Blueprint("creators", __name__, url_prefix="/dashboard/admin/creators")
+
+from portal.blueprints.creators import views  # noqa: E402, F401 -- registers the views

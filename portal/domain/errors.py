@@ -1,0 +1,49 @@
+"""What a rule raises when it says no. The edge turns it into a page or a JSON error."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class DomainError(Exception):
+    """A refusal: a French sentence for people, an HTTP status, the audit event, and its facts.
+
+    `words` fill the sentence's %(name)s, so that it can be translated before they do.
+    """
+
+    status = 409
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        event: str,
+        status: int | None = None,
+        facts: Mapping[str, Any] | None = None,
+        words: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message % words if words else message)
+        self.message = message
+        self.words = dict(words or {})
+        self.event = event
+        self.status = status or self.status
+        self.facts = dict(facts or {})
+
+
+class NotFound(DomainError):
+    """No such object, or not one of this person's: both look alike."""
+
+    status = 404
+
+
+class PayoutRefused(DomainError):
+    """A rule refused a payout, or a decision on one."""
+
+
+class BlockRefused(DomainError):
+    """A rule refused to block or unblock a creator's payouts."""
+
+
+class SignInRefused(DomainError):
+    """The e-mail address and password do not open a session."""
+
+    status = 401

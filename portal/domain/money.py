@@ -1,0 +1,53 @@
+"""Amounts as people type them."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from portal.models.currency import exponent, to_minor
+from portal.models.currency import to_decimal as to_decimal
+
+MOST_MINOR = 99_999_999
+"""Stripe takes at most eight digits of minor units. Source: Stripe, Supported currencies, maximum amounts."""
+
+WHOLE_HUNDREDS = frozenset({"HUF", "TWD", "ISK", "UGX"})
+"""Two-decimal at Stripe, yet paid out in whole units only: minor units are multiples of 100."""
+
+SPACES = " \u00a0\u202f"
+AMOUNT = re.compile(
+    rf"(?P<whole>[0-9]{{1,12}}|[0-9]{{1,3}}(?:[{SPACES}][0-9]{{3}})+)(?:[.,](?P<decimals>[0-9]+))?"
+)
+
+
+class AmountInvalid(ValueError):
+    """An amount that cannot be one; the French sentence says why, `words` fill it."""
+
+    def __init__(self, message: str, words: Mapping[str, object] | None = None) -> None:
+        super().__init__(message % words if words else message)
+        self.message = message
+        self.words = dict(words or {})
+
+
+def parse_amount(text: str, currency: str) -> int:
+    """Minor units of an amount typed as 1234.50, 1234,50 or 1 234,50. Raises AmountInvalid."""
+    match = AMOUNT.fullmatch(text.strip(SPACES + "\t")) if len(text) <= 40 else None
+    if match is None:
+        raise AmountInvalid("Indiquez un montant comme 125,50, sans signe ni devise.")
+    decimals = match["decimals"] or ""
+    if len(decimals) > exponent(currency):
+        words = {"currency": currency, "places": exponent(currency)}
+        raise AmountInvalid("%(currency)s s’écrit avec au plus %(places)s décimales.", words)
+    whole = re.sub(f"[{SPACES}]", "", match["whole"])
+    return check_amount(to_minor(Decimal(f"{whole}.{decimals or 0}"), currency), currency)
+
+
+def check_amount(amount_minor: int, currency: str) -> int:
+    """`amount_minor` if Stripe can pay it out. Raises AmountInvalid."""
+    if amount_minor <= 0:
+        raise AmountInvalid("Le montant doit être supérieur à zéro.")
+    if amount_minor > MOST_MINOR:
+        words = {"most": to_decimal(MOST_MINOR, currency), "currency": currency}
+        raise AmountInvalid("Le montant dépasse le maximum de %(most)s %(currency)s.", words)
+    if currency in WHOLE_HUNDREDS and amount_minor % 100:
+        raise AmountInvalid("Les payouts en %(currency)s se font en unités entières.", {"currency": currency})
+    return amount_minor

@@ -1,0 +1,1 @@
+"""A payout's life: requested, reviewed, sent, settled."""

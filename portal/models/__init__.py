@@ -1,0 +1,57 @@
+"""Tables: columns, constraints, indexes and the status moves that exist; no queries."""
+
+from portal.models.base import Base, metadata, uuid7
+from portal.models.booking import Booking, BookingStatus
+from portal.models.call_offer import CallOffer, OfferStatus
+from portal.models.creator import Creator, PayoutSchedule
+from portal.models.dispute import Dispute
+from portal.models.job_run import JobRun, RunState
+from portal.models.log import Log, LogActor, LogHourActor, LogHourType, LogLevel
+from portal.models.payment import Payment, PaymentStatus
+from portal.models.payout import AttemptState, Payout, PayoutAttempt, PayoutRoute, PayoutSource, PayoutStatus
+from portal.models.refund import Refund, RefundStatus
+from portal.models.setting import Setting
+from portal.models.stripe_event import InboxState, StripeEvent
+from portal.models.transaction_log import EntityType, TransactionEventType, TransactionLog
+from portal.models.transfer import Transfer
+from portal.models.user import Role, User, UserSession
+
+__all__ = [
+    "AttemptState",
+    "Base",
+    "Booking",
+    "BookingStatus",
+    "CallOffer",
+    "Creator",
+    "Dispute",
+    "EntityType",
+    "InboxState",
+    "JobRun",
+    "Log",
+    "LogActor",
+    "LogHourActor",
+    "LogHourType",
+    "LogLevel",
+    "OfferStatus",
+    "Payment",
+    "PaymentStatus",
+    "Payout",
+    "PayoutAttempt",
+    "PayoutRoute",
+    "PayoutSchedule",
+    "PayoutSource",
+    "PayoutStatus",
+    "Refund",
+    "RefundStatus",
+    "Role",
+    "RunState",
+    "Setting",
+    "StripeEvent",
+    "TransactionEventType",
+    "TransactionLog",
+    "Transfer",
+    "User",
+    "UserSession",
+    "metadata",
+    "uuid7",
+]

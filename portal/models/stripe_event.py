@@ -1,0 +1,49 @@
+"""The inbox: every event that Stripe signed and we acknowledged, with its bytes."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.models.base import Base, OptionalTimestamp, Timestamp, word
+
+
+class InboxState(StrEnum):
+    """RECEIVED: to process. IGNORED: no handler, or not ours. DEAD: given up, an admin decides."""
+
+    RECEIVED = "RECEIVED"
+    PROCESSED = "PROCESSED"
+    IGNORED = "IGNORED"
+    DEAD = "DEAD"
+    DISMISSED = "DISMISSED"
+
+
+class StripeEvent(Base):
+    """One event, keyed by Stripe's own id; `payload` is the body exactly as it was signed."""
+
+    __tablename__ = "stripe_event"
+    __table_args__ = (
+        CheckConstraint("state in ('RECEIVED', 'PROCESSED', 'IGNORED', 'DEAD', 'DISMISSED')", name="state"),
+        Index("ix_stripe_event_due", "next_try_at", postgresql_where=text("state = 'RECEIVED'")),
+        Index("ix_stripe_event_object", "object_id", "stripe_created_at"),
+        Index("ix_stripe_event_received", "received_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    type: Mapped[str] = mapped_column(String(80))
+    account: Mapped[str | None] = mapped_column(String(64))
+    object_type: Mapped[str | None] = mapped_column(String(64))
+    object_id: Mapped[str | None] = mapped_column(String(80))
+    livemode: Mapped[bool]
+    api_version: Mapped[str | None] = mapped_column(String(40))
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    request_id: Mapped[UUID]
+    stripe_created_at: Mapped[Timestamp]
+    received_at: Mapped[Timestamp]
+    state: Mapped[InboxState] = mapped_column(word(InboxState))
+    processed_at: Mapped[OptionalTimestamp]
+    next_try_at: Mapped[OptionalTimestamp]
+    lease_until: Mapped[OptionalTimestamp]
+    tries: Mapped[int] = mapped_column(server_default="0", default=0)
+    last_error: Mapped[str | None] = mapped_column(Text)

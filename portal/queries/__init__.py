@@ -1,0 +1,1 @@
+"""What pages read: frozen parameters, a statement, a page. Nothing here changes anything."""

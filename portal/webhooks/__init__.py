@@ -1,0 +1,1 @@
+"""Stripe's events: received and kept, then processed."""
