@@ -18,3 +18,10 @@ control_socket_disable = True  # two portals of one user would share the socket
 accesslog = None  # the portal keeps its own record of requests
 if _memory.is_dir():
     worker_tmp_dir = str(_memory)  # a heartbeat on a slow disk can stall a worker
+
+
+def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's own hook
+    """Start the clock in each worker, never in a command or in the parent."""
+    from portal.jobs.scheduler import start
+
+    start(worker.wsgi)

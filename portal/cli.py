@@ -1,11 +1,15 @@
 """`flask --app wsgi …`: what an operator runs."""
 
+from datetime import timedelta
+
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from portal.domain.people import create_user
 from portal.models import Role
+from portal.stripe_sandbox import SandboxSettings
+from portal.stripe_sandbox.server import serve
 from portal.unit_of_work import unit_of_work
 
 users = AppGroup("users", help="People who sign in.")
@@ -14,6 +18,7 @@ users = AppGroup("users", help="People who sign in.")
 def register(app: Flask) -> None:
     """Add the commands."""
     app.cli.add_command(users)
+    app.cli.add_command(stripe_sandbox)
 
 
 @users.command("create")
@@ -26,3 +31,24 @@ def create(role: str, email: str, name: str, password: str) -> None:
     with unit_of_work() as session:
         create_user(session, email=email, name=name or email, password=password, role=Role(role))
     click.echo(f"{role} {email} created")
+
+
+@click.command("stripe-sandbox")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8001, show_default=True)
+@click.option("--settle-after", default=20.0, show_default=True, help="Seconds until a payout reaches the bank.")
+def stripe_sandbox(host: str, port: int, settle_after: float) -> None:
+    """Run the local Stripe, which calls this portal's webhooks at PUBLIC_URL."""
+    settings = current_app.extensions["settings"]
+    hooks = f"{settings.public_url}/api/payments/webhook"
+    sandbox = SandboxSettings(
+        path=settings.instance / "stripe.sqlite3",
+        secret_key=settings.stripe_secret_key,
+        platform_webhook_url=hooks,
+        platform_webhook_secret=settings.stripe_webhook_secret or "",
+        connect_webhook_url=f"{hooks}/connect",
+        connect_webhook_secret=settings.stripe_connect_webhook_secret or "",
+        settle_after=timedelta(seconds=settle_after),
+    )
+    click.echo(f"The local Stripe answers at http://{host}:{port}")
+    serve(sandbox, host, port)

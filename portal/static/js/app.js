@@ -1,0 +1,178 @@
+// Conveniences of every page. Nothing here is needed: each page works without it.
+const root = document.documentElement;
+const announcer = document.getElementById("announcer");
+const announce = (text) => { announcer.textContent = ""; requestAnimationFrame(() => { announcer.textContent = text; }); };
+
+// Theme: kept in this browser, sent nowhere.
+const markTheme = () => {
+  const current = root.dataset.theme || "auto";
+  for (const choice of document.querySelectorAll("[data-theme-choice]"))
+    choice.setAttribute("aria-pressed", String(choice.dataset.themeChoice === current));
+};
+const setTheme = (theme) => {
+  if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
+  try { localStorage.setItem("theme", theme); } catch { /* storage refused: this page only */ }
+  markTheme();
+};
+markTheme();
+
+// Copy.
+const copyText = async (text) => {
+  try { await navigator.clipboard.writeText(text); } catch {
+    const area = document.createElement("textarea");
+    area.value = text; area.className = "visually-hidden"; area.setAttribute("aria-hidden", "true");
+    document.body.append(area); area.select(); document.execCommand("copy"); area.remove();
+  }
+};
+const copy = async (button) => {
+  await copyText(button.dataset.copy);
+  announce(announcer.dataset.copied);
+  const symbol = button.querySelector("use");
+  if (!symbol) return;
+  const before = symbol.getAttribute("href");
+  if (before.endsWith("#check")) return;
+  symbol.setAttribute("href", before.replace(/#.*/, "#check"));
+  button.classList.add("copied");
+  setTimeout(() => { symbol.setAttribute("href", before); button.classList.remove("copied"); }, 1500);
+};
+
+// A confirmation page shown in place: the same page, the same form. Anything unexpected follows the link.
+const dialog = document.getElementById("dialog");
+const openDialog = async (link) => {
+  link.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const form = page.querySelector("[data-confirm]");
+    if (!answer.ok || answer.redirected || !form) { location.assign(link.href); return; }
+    dialog.querySelector("h2").textContent = page.querySelector("h1").textContent.trim();
+    dialog.querySelector(".dialog-body").replaceChildren(document.adoptNode(form));
+    dialog.showModal();
+    (form.querySelector("[data-autofocus]") || form.querySelector("[data-dialog-close]"))?.focus();
+  } catch { location.assign(link.href); } finally { link.removeAttribute("aria-busy"); }
+};
+const help = document.getElementById("help");
+const closeMenus = (except) => {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) if (menu !== except) menu.open = false;
+};
+
+const plainClick = (event) => !(event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+document.addEventListener("click", (event) => {
+  const hit = (selector) => event.target.closest(selector);
+  let found;
+  closeMenus(hit("details[data-menu]"));
+  if (!plainClick(event)) return;
+  if ((found = hit("[data-copy]"))) copy(found);
+  else if ((found = hit("[data-theme-choice]"))) setTheme(found.dataset.themeChoice);
+  else if ((found = hit("[data-dismiss]"))) found.closest(".notice").remove();
+  else if (hit("[data-help]")) { closeMenus(); help.showModal(); }
+  else if (dialog.open && (found = hit("[data-dialog-close]"))) { event.preventDefault(); dialog.close(); }
+  else if ((found = hit("[data-dialog-close]")) && found.closest("dialog")) found.closest("dialog").close();
+  else if ((found = hit("a[data-dialog]"))) { event.preventDefault(); openDialog(found); }
+  else if (event.target instanceof HTMLDialogElement) {
+    const box = event.target.getBoundingClientRect();
+    const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+    if (!inside && event.clientX) event.target.close();
+  }
+});
+
+// One submission per form; the button says what is going on. Back and forward give it back.
+document.addEventListener("submit", (event) => {
+  const form = event.target, button = event.submitter;
+  if (form.dataset.busy) { event.preventDefault(); return; }
+  if (!button?.dataset.busyLabel) return;
+  form.dataset.busy = "true";
+  setTimeout(() => {
+    const label = button.querySelector("span") || button;
+    button.dataset.label = label.textContent;
+    label.textContent = button.dataset.busyLabel;
+    button.disabled = true;
+    announce(button.dataset.busyLabel);
+  });
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-busy]")) delete form.dataset.busy;
+  for (const button of document.querySelectorAll("button[data-label]")) {
+    (button.querySelector("span") || button).textContent = button.dataset.label;
+    button.disabled = false; delete button.dataset.label;
+  }
+});
+document.querySelector("[data-autofocus]")?.focus();
+
+document.querySelector(".mainnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
+// How long ago.
+const words = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto" });
+const ago = (when) => {
+  const seconds = Math.round((when - Date.now()) / 1000), size = Math.abs(seconds);
+  const [unit, length] = size < 60 ? ["second", 1] : size < 3600 ? ["minute", 60] : size < 86400 ? ["hour", 3600] : ["day", 86400];
+  return words.format(Math.round(seconds / length), unit);
+};
+setInterval(() => {
+  for (const time of document.querySelectorAll("time[data-relative]")) time.textContent = ago(new Date(time.dateTime));
+}, 30000);
+
+// htmx: the old content stays, dimmed; three failures in a row and the page says that it is old.
+let failures = 0, fresh = Date.now();
+const stale = document.getElementById("stale");
+document.addEventListener("htmx:configRequest", (event) => {
+  const token = document.querySelector('meta[name="csrf-token"]');
+  if (token && event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = token.content;
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  event.detail.target.setAttribute("aria-busy", "true");
+  event.detail.target.dataset.busyText ||= announcer.dataset.loading;
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  event.detail.target.removeAttribute("aria-busy");
+  if (event.detail.successful) { failures = 0; fresh = Date.now(); stale.hidden = true; return; }
+  failures += 1;
+  if (failures < 3) return;
+  const age = stale.querySelector("time");
+  age.dateTime = new Date(fresh).toISOString(); age.textContent = ago(fresh); age.setAttribute("data-relative", "");
+  stale.hidden = false;
+});
+
+// Keyboard. Silent while typing, with modifiers, and where preferences switch it off. No key changes anything.
+const rows = () => [...document.querySelectorAll("table[data-rows] > tbody > tr")].filter((row) => row.querySelector("a[href]"));
+const rowLink = (row) => row.querySelector("a[data-open]") || row.querySelector("a[href]");
+const move = (step) => {
+  const all = rows();
+  if (!all.length) return;
+  const here = all.findIndex((row) => row.contains(document.activeElement));
+  const next = all[here < 0 ? (step > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, here + step))];
+  rowLink(next).focus();
+  next.scrollIntoView({ block: "nearest" });
+};
+const press = (selector) => document.querySelector(selector)?.click();
+const keys = {
+  "/": () => { const box = document.querySelector("[data-search]") || document.querySelector("[data-search-global]"); box?.focus(); box?.select(); },
+  "?": () => help?.showModal(),
+  j: () => move(1),
+  k: () => move(-1),
+  l: () => press("[data-live]"),
+  f: () => document.activeElement?.closest("tr, .panel")?.querySelector("[data-filter-in]")?.click(),
+  "[": () => press('a[rel="prev"]'),
+  "]": () => press('a[rel="next"]'),
+};
+let prefix = 0;
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    const menu = document.querySelector("details[data-menu][open]");
+    if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+    return;
+  }
+  const typing = event.target.isContentEditable || event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.shortcuts === "off") return;
+  if (document.querySelector("dialog[open]")) return;
+  if (event.timeStamp - prefix < 1200 && prefix) {
+    prefix = 0;
+    const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
+    if (link) { event.preventDefault(); link.click(); }
+    return;
+  }
+  if (event.key === "g") { prefix = event.timeStamp; return; }
+  if (!Object.hasOwn(keys, event.key)) return;
+  event.preventDefault();
+  keys[event.key]();
+});

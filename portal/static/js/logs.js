@@ -1,0 +1,141 @@
+// The explorer: rows that open in place, the chart that zooms, the live tail. Links do the same without script.
+
+// A link with data-expand opens its row below itself; data-expand is the address of the fragment.
+const columns = (row) => [...row.cells].reduce((sum, cell) => sum + cell.colSpan, 0);
+const closeRow = (link) => {
+  const detail = link.closest("tr").nextElementSibling;
+  if (detail?.classList.contains("detail")) detail.hidden = true;
+  link.setAttribute("aria-expanded", "false");
+};
+const openRow = async (link) => {
+  const row = link.closest("tr");
+  let detail = row.nextElementSibling;
+  if (!detail?.classList.contains("detail")) {
+    link.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(link.dataset.expand, { headers: { "HX-Request": "true" } });
+      if (!answer.ok || answer.redirected) { location.assign(link.href); return; }
+      detail = document.createElement("tr");
+      detail.className = "detail";
+      const cell = detail.insertCell();
+      cell.colSpan = columns(row);
+      cell.innerHTML = await answer.text();
+      row.after(detail);
+      globalThis.htmx?.process(cell);
+    } catch { location.assign(link.href); return; } finally { link.removeAttribute("aria-busy"); }
+  }
+  detail.hidden = false;
+  link.setAttribute("aria-expanded", "true");
+};
+document.addEventListener("click", (event) => {
+  if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.defaultPrevented) return;
+  const row = event.target.closest("tr[data-log-id]");
+  const link = event.target.closest("a[data-expand]") || row?.querySelector("a[data-expand]");
+  if (!link) return;
+  const elsewhere = event.target.closest("a, button, input, label, summary");
+  if (elsewhere && elsewhere !== link) return;
+  if (!elsewhere && String(getSelection())) return;
+  event.preventDefault();
+  if (link.getAttribute("aria-expanded") === "true") closeRow(link); else openRow(link);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  const row = document.activeElement?.closest("tr.detail")?.previousElementSibling || document.activeElement?.closest("tr");
+  const link = row?.querySelector('a[data-expand][aria-expanded="true"]');
+  if (link) { closeRow(link); link.focus(); }
+});
+
+// Drag over the chart to zoom; hovering reads one bar.
+const wireChart = (chart) => {
+  const brush = chart.querySelector("[data-brush]"), count = Number(chart.dataset.count);
+  const figure = chart.closest("figure");
+  const read = figure.querySelector("[data-chart-read]"), table = figure.querySelectorAll(".chart-data tbody tr");
+  const bar = (event) => {
+    const box = chart.getBoundingClientRect();
+    return Math.max(0, Math.min(count - 1, Math.floor(((event.clientX - box.left) / box.width) * count)));
+  };
+  let start = null;
+  const show = (first, last) => { brush.setAttribute("x", first * 10); brush.setAttribute("width", (last - first + 1) * 10); };
+  chart.addEventListener("pointermove", (event) => {
+    const here = bar(event);
+    if (start !== null) show(Math.min(start, here), Math.max(start, here));
+    const cells = [...(table[here]?.cells || [])];
+    read.textContent = cells.filter((cell, n) => !n || cell.textContent.trim() !== "0")
+      .map((cell, n) => (n ? `${cell.dataset.label} ${cell.textContent.trim()}` : cell.textContent.trim())).join(" · ");
+  });
+  chart.addEventListener("pointerleave", () => { read.textContent = ""; });
+  if (!chart.dataset.zoom) return;
+  chart.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    start = bar(event); show(start, start); chart.setPointerCapture(event.pointerId);
+  });
+  const cancel = () => { start = null; brush.setAttribute("width", 0); };
+  chart.addEventListener("pointercancel", cancel);
+  chart.addEventListener("pointerup", (event) => {
+    if (start === null) return;
+    const end = bar(event), first = Math.min(start, end), last = Math.max(start, end);
+    const from = Date.parse(chart.dataset.from), step = (Date.parse(chart.dataset.to) - from) / count;
+    const iso = (n) => encodeURIComponent(new Date(from + step * n).toISOString());
+    cancel();
+    location.assign(chart.dataset.zoom.replace("__FROM__", iso(first)).replace("__TO__", iso(last + 1)));
+  });
+};
+const wireCharts = (scope) => {
+  for (const chart of scope.querySelectorAll("svg.bars[data-count]:not([data-wired])")) { chart.dataset.wired = ""; wireChart(chart); }
+};
+wireCharts(document);
+document.addEventListener("htmx:afterSettle", (event) => wireCharts(event.detail.elt.parentElement || document));
+
+// Live: new rows collect behind a button and never push what is being read.
+//   <button data-live="address of the newest rows as <tr>" data-live-every="5" aria-pressed="false"
+//           data-on="Direct" data-paused="Direct · en pause"><span>Direct</span></button>
+//   <button data-live-new hidden data-one="1 nouvelle ligne" data-many="{n} nouvelles lignes"></button>
+const live = document.querySelector("[data-live]"), arrived = document.querySelector("[data-live-new]");
+if (live && arrived) {
+  const body = document.querySelector("table.table-log > tbody");
+  const label = live.querySelector("span") || live;
+  const off = label.textContent;
+  let waiting = [], timer = 0, wait = 0, announced = 0, on = false;
+  const paused = () => document.hidden || scrollY > 300 || Boolean(document.querySelector("tr.detail:not([hidden])"));
+  const say = () => {
+    live.setAttribute("aria-pressed", String(on));
+    label.textContent = on ? (paused() ? live.dataset.paused : live.dataset.on) : off;
+  };
+  const offer = () => {
+    arrived.hidden = !waiting.length;
+    arrived.textContent = waiting.length === 1 ? arrived.dataset.one : arrived.dataset.many.replace("{n}", waiting.length);
+    if (waiting.length && Date.now() - announced > 10000) {
+      announced = Date.now();
+      document.getElementById("announcer").textContent = arrived.textContent;
+    }
+  };
+  const known = (id) => body.querySelector(`[data-log-id="${CSS.escape(id)}"]`) || waiting.some((row) => row.dataset.logId === id);
+  const ask = async () => {
+    say();
+    if (!paused()) {
+      try {
+        const answer = await fetch(live.dataset.live, { headers: { "HX-Request": "true" } });
+        if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+        const holder = document.createElement("template");
+        holder.innerHTML = `<table><tbody>${await answer.text()}</tbody></table>`;
+        const rows = [...holder.content.querySelectorAll("tr[data-log-id]")].filter((row) => !known(row.dataset.logId));
+        waiting = [...rows, ...waiting].slice(0, 500);
+        wait = Number(live.dataset.liveEvery || 5);
+        offer();
+      } catch { wait = Math.min(60, wait * 2 || 10); }
+    }
+    if (on) timer = setTimeout(ask, wait * 1000);
+  };
+  live.addEventListener("click", () => {
+    on = !on; clearTimeout(timer); wait = Number(live.dataset.liveEvery || 5);
+    if (on) ask(); else say();
+  });
+  arrived.addEventListener("click", () => {
+    body.prepend(...waiting);
+    waiting = [];
+    while (body.rows.length > 500) body.rows[body.rows.length - 1].remove();
+    offer();
+    body.querySelector("a[href]")?.focus();
+  });
+  for (const moment of ["visibilitychange", "scroll"]) document.addEventListener(moment, () => on && say(), { passive: true });
+}
