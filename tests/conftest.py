@@ -146,7 +146,7 @@ def context(app: Flask) -> Iterator[Flask]:
 @pytest.fixture
 def session(owner_engine: Engine, app: Flask) -> Iterator[Session]:
     """A session beside the application's, to look at and prepare rows."""
-    with Session(owner_engine, expire_on_commit=True) as session:
+    with Session(owner_engine, expire_on_commit=False) as session:
         yield session
 
 

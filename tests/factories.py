@@ -70,6 +70,7 @@ class Factory:
         )
         self.session.add(creator)
         self.session.commit()
+        self.session.refresh(creator)  # threads may read it: nothing is left to load
         return creator
 
     def payout(

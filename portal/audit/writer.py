@@ -84,8 +84,9 @@ def write(row: Row, session: Session | None) -> int | None:
         return None
     if _settings.engine is None:
         raise RuntimeError("audit.writer is not configured: call create_app() first")
+    table = _table(row.book)
     with _settings.engine.begin() as connection:
-        [row_id] = _insert(connection, [row])
+        row_id = connection.scalar(insert(table).values(row.values).returning(table.c.id))
     emit([row])
     return row_id
 
@@ -94,7 +95,8 @@ def insert_joined(session: Session) -> list[Row]:
     """Insert what waits in `session`, one statement a book, and return it for emit() after the commit."""
     rows: list[Row] = session.info.pop(JOINED, [])
     if rows:
-        _insert(session.connection(), rows)
+        for book in (Log, TransactionLog):
+            _insert(session.connection(), book, [row.values for row in rows if row.book is book])
     return rows
 
 
@@ -103,15 +105,13 @@ def forget_joined(session: Session) -> None:
     session.info.pop(JOINED, None)
 
 
-def _insert(connection: Connection, rows: Sequence[Row]) -> list[int]:
-    ids: list[int] = []
-    for book in (Log, TransactionLog):
-        values = [row.values for row in rows if row.book is book]
-        if values:
-            table = cast(Table, book.__table__)
-            statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-            ids += connection.scalars(statement, values)
-    return ids
+def _insert(connection: Connection, book: Book, values: list[dict[str, Any]]) -> None:
+    if values:
+        connection.execute(insert(_table(book)).values(values))
+
+
+def _table(book: Book) -> Table:
+    return cast(Table, book.__table__)
 
 
 def emit(rows: Sequence[Row]) -> None:
