@@ -91,7 +91,7 @@ class _Reader:
             payout_auto_approve_limit=self.decimal("PAYOUT_AUTO_APPROVE_LIMIT", "0"),
             platform_fee_percent=self.decimal("PLATFORM_FEE_PERCENT", "15", most=Decimal(100)),
             jobs=self.choice("JOBS", ("on", "off"), "on") == "on",
-            stripe_timeout=timedelta(seconds=20),
+            stripe_timeout=timedelta(seconds=float(self.decimal("STRIPE_TIMEOUT", "20", most=Decimal(55)))),
             idle_limit=timedelta(hours=8),
             session_limit=timedelta(days=7),
         )

@@ -68,14 +68,16 @@ def send_payout(work: UnitOfWork, gateway: StripeGateway, *, payout_id: UUID, cl
         claim = claim_attempt(session, payout_id, lease=gateway.timeout * 2, now=clock())
     if claim is None:
         return
+    found = None
     try:
-        created = _find_or_create(work, gateway, claim, clock)
+        found = _already_created(gateway, claim)
+        created = found or _create(work, gateway, claim, clock)
     except StripeFailure as failure:
         with work() as session:
             answers.record_failure(session, claim.payout_id, claim.holder, failure, now=clock())
         return
     with work() as session:
-        _record(session, claim, created, now=clock())
+        _record(session, claim, created, cause="list" if found else None, now=clock())
 
 
 def claim_attempt(session: Session, payout_id: UUID, *, lease: timedelta, now: datetime) -> Claim | None:
@@ -130,12 +132,15 @@ def _lease(payout: Payout, attempt: PayoutAttempt, sent_before: bool, *, until: 
     )
 
 
-def _find_or_create(work: UnitOfWork, gateway: StripeGateway, claim: Claim, clock: Clock) -> StripePayout | None:
-    """What Stripe has of this attempt: found when it was sent before, else created; None: neither."""
-    if claim.sent_before:
-        found = find_created(gateway, claim.account, claim.attempt_id, since=claim.first_sent_at)
-        if found is not None:
-            return found
+def _already_created(gateway: StripeGateway, claim: Claim) -> StripePayout | None:
+    """What an earlier sending of this attempt left at Stripe, whatever it answered then."""
+    if not claim.sent_before:
+        return None
+    return find_created(gateway, claim.account, claim.attempt_id, since=claim.first_sent_at)
+
+
+def _create(work: UnitOfWork, gateway: StripeGateway, claim: Claim, clock: Clock) -> StripePayout | None:
+    """The payout just created, or None when this worker may no longer send."""
     with work() as session:
         if not _may_post(session, claim, clock()):
             return None
@@ -163,9 +168,10 @@ def _may_post(session: Session, claim: Claim, now: datetime) -> bool:
     )
 
 
-def _record(session: Session, claim: Claim, created: StripePayout | None, *, now: datetime) -> None:
+def _record(
+    session: Session, claim: Claim, created: StripePayout | None, *, cause: str | None, now: datetime
+) -> None:
     if created is not None:
-        cause = "list" if claim.sent_before else None
         answers.record_created(session, claim.payout_id, created, cause=cause, now=now)
     elif now - claim.first_sent_at >= KEY_AGE_LIMIT:
         answers.record_lost(session, claim.payout_id, claim.holder, now=now)
