@@ -1,0 +1,73 @@
+"""The environment: everything wrong with it is said at once, and production refuses to boot on it."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from portal.config import ConfigurationError, load_settings
+from portal.database import as_app_role, psycopg2_url
+
+PRODUCTION = {
+    "PORTAL_ENV": "production",
+    "DATABASE_URL": "postgresql://db/portal",
+    "SECRET_KEY": "a-secret-of-our-own-1",
+    "STRIPE_SECRET_KEY": "sk_live_" + "x" * 20,
+    "STRIPE_WEBHOOK_SECRET": "a-secret-of-our-own-2",
+    "STRIPE_CONNECT_WEBHOOK_SECRET": "a-secret-of-our-own-3",
+    "CRON_SECRET": "a-secret-of-our-own-4",
+    "PUBLIC_URL": "https://portal.example",
+}
+
+
+def test_nothing_set_is_a_demo_with_secrets_of_its_own(tmp_path: Path) -> None:
+    first = load_settings({"PORTAL_INSTANCE": str(tmp_path)})
+    again = load_settings({"PORTAL_INSTANCE": str(tmp_path)})
+    assert first.sandbox
+    assert first.environment_label == "DÉMO"
+    assert len(first.secret_key) >= 32
+    assert first == again
+    assert stat.S_IMODE((tmp_path / "secrets.env").stat().st_mode) == 0o600
+
+
+def test_a_complete_production_environment_boots(tmp_path: Path) -> None:
+    settings = load_settings({**PRODUCTION, "PORTAL_INSTANCE": str(tmp_path)})
+    assert (settings.environment_label, settings.sandbox) == ("PROD", False)
+    assert not (tmp_path / "secrets.env").exists()
+
+
+def test_everything_wrong_is_listed_at_once() -> None:
+    environ = {
+        "PORTAL_ENV": "production",
+        "PUBLIC_URL": "portal.example",
+        "PAYOUT_AUTO_APPROVE_LIMIT": "NaN",
+        "PLATFORM_FEE_PERCENT": "101",
+        "JOBS": "maybe",
+        "CRON_SECRET": "short",
+        "LOGIN_DISABLED": "1",
+    }
+    with pytest.raises(ConfigurationError) as refusal:
+        load_settings(environ)
+    named = {line.partition(":")[0] for line in str(refusal.value).splitlines()}
+    missing = {"DATABASE_URL", "SECRET_KEY", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"}
+    assert named == {*environ, *missing, "STRIPE_CONNECT_WEBHOOK_SECRET"} - {"PORTAL_ENV"}
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "CRON_SECRET"])
+def test_production_refuses_a_short_secret(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings({**PRODUCTION, name: "change-me"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["postgres://u:p@h:5/d", "postgresql://u:p@h:5/d", "postgresql+psycopg://u:p@h:5/d"],
+)
+def test_every_spelling_of_an_address_leads_to_psycopg2(given: str) -> None:
+    assert psycopg2_url(given).render_as_string(hide_password=False) == "postgresql+psycopg2://u:p@h:5/d"
+
+
+def test_a_socket_address_keeps_its_socket_and_takes_the_applications_role() -> None:
+    url = as_app_role(psycopg2_url("postgresql://postgres:@/callastar?host=/tmp/socket"))
+    assert url.query == {"host": "/tmp/socket", "options": "-c role=callastar_app"}
+    assert as_app_role(psycopg2_url("postgresql://callastar_app@h/d")).query == {}
