@@ -59,6 +59,12 @@ class Stripe:
         answer = self._asked(lambda: self._client.v1.payouts.retrieve(stripe_payout_id, {}, options))
         return _payout(account, answer)
 
+    def cancel_payout(self, account: str, stripe_payout_id: str) -> StripePayout:
+        """Cancel a payout that is pending."""
+        options: Any = {"stripe_account": account}
+        answer = self._asked(lambda: self._client.v1.payouts.cancel(stripe_payout_id, {}, options))
+        return _payout(account, answer)
+
     def list_payouts(self, account: str, created_from: datetime) -> list[StripePayout]:
         """Every payout of the account created since `created_from`, newest first."""
         options: Any = {"stripe_account": account}

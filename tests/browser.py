@@ -37,7 +37,9 @@ class _Forms(HTMLParser):
         elif tag in {"select", "textarea"} and self.inside and found.get("name"):
             self.forms[-1].fields.setdefault(str(found["name"]), "")
             self.select = str(found["name"])
-        elif tag == "option" and self.inside and ("selected" in found or not self.forms[-1].fields.get(self.select)):
+        elif (
+            tag == "option" and self.inside and ("selected" in found or not self.forms[-1].fields.get(self.select))
+        ):
             self.forms[-1].fields[self.select] = found.get("value") or ""
 
     def handle_endtag(self, tag: str) -> None:

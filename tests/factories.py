@@ -74,7 +74,12 @@ class Factory:
         return creator
 
     def payout(
-        self, creator: Creator, *, amount_minor: int = 12_345, status: PayoutStatus = PayoutStatus.REQUESTED, **columns: Any
+        self,
+        creator: Creator,
+        *,
+        amount_minor: int = 12_345,
+        status: PayoutStatus = PayoutStatus.REQUESTED,
+        **columns: Any,
     ) -> Payout:
         """A payout in any state, without the rows of its life."""
         payout = Payout(

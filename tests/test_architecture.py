@@ -35,7 +35,12 @@ FLASK_FREE = ("models", "audit", "domain", "queries", "stripe_gateway", "webhook
 LONGEST_MODULE = 250
 LONGEST_FUNCTION = 40
 LOG_FUNCTIONS = re.compile(r"log_(info|warning|error|critical|user_action|creator_action|admin_action|system)$")
-COMPOSED = {"log_payout_event": "PAYOUT_", "log_payment_event": "PAYMENT_", "log_booking": "BOOKING_", "log_event": "PAYOUT_"}
+COMPOSED = {
+    "log_payout_event": "PAYOUT_",
+    "log_payment_event": "PAYMENT_",
+    "log_booking": "BOOKING_",
+    "log_event": "PAYOUT_",
+}
 
 
 @cache
@@ -119,7 +124,9 @@ def test_one_place_commits() -> None:
         for call in calls(tree)
         if isinstance(call.func, ast.Attribute) and call.func.attr == "commit"
     }
-    assert committing - {"stripe_sandbox.store"} - {m for m in committing if part_of(m) == "demo"} == {"unit_of_work"}
+    assert committing - {"stripe_sandbox.store"} - {m for m in committing if part_of(m) == "demo"} == {
+        "unit_of_work"
+    }
 
 
 def test_one_module_imports_stripe() -> None:
@@ -130,8 +137,12 @@ def test_one_module_imports_stripe() -> None:
         for name in imports(module, tree)
         if name.partition(".")[0] == "stripe"
     }
-    assert {pair for pair in importing if not pair[1].startswith("stripe.params")} == {("stripe_gateway", "stripe")}
-    assert {module for module, name in importing if name.startswith("stripe.params")} <= {"stripe_sandbox.parameters"}
+    assert {pair for pair in importing if not pair[1].startswith("stripe.params")} == {
+        ("stripe_gateway", "stripe")
+    }
+    assert {module for module, name in importing if name.startswith("stripe.params")} <= {
+        "stripe_sandbox.parameters"
+    }
 
 
 def test_modules_and_functions_stay_short() -> None:
@@ -142,7 +153,10 @@ def test_modules_and_functions_stay_short() -> None:
     ]
     for module, tree in modules().items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and (size := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION:
+            if (
+                isinstance(node, ast.FunctionDef)
+                and (size := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION
+            ):
                 long.append(f"{module}.{node.name}: {size} lines")
     assert long == []
 
@@ -182,7 +196,9 @@ def test_no_event_type_outside_the_catalogue() -> None:
 
 def test_every_word_that_looks_like_an_event_is_one() -> None:
     """Words like PAYOUT_PAID anywhere in the rules: a misspelt type would pass the check above in a variable."""
-    shape = re.compile(r"(PAYOUT|PAYMENT|WEBHOOK|BOOKING|OFFER|REFUND|DISPUTE|CRON|USER|CREATOR|STRIPE)(_[A-Z]+)+$")
+    shape = re.compile(
+        r"(PAYOUT|PAYMENT|WEBHOOK|BOOKING|OFFER|REFUND|DISPUTE|CRON|USER|CREATOR|STRIPE)(_[A-Z]+)+$"
+    )
     known = set(CATALOGUE) | set(TransactionEventType)
     unknown = {
         f"{module}: {node.value}"

@@ -12,7 +12,8 @@ from portal.audit.actor import Actor
 from portal.audit.system_log import log_admin_action, log_error, log_warning
 from portal.domain.errors import BlockRefused, NotFound
 from portal.domain.payouts.facts import lock_creator
-from portal.models import Creator, LogActor
+from portal.models import Creator as Creator
+from portal.models import LogActor
 
 SHORTEST_REASON, LONGEST_REASON = 10, 500
 

@@ -132,6 +132,10 @@ class StripeGateway(Protocol):
         """Read a payout's present state."""
         ...
 
+    def cancel_payout(self, account: str, stripe_payout_id: str) -> StripePayout:
+        """Cancel a payout that is pending."""
+        ...
+
     def list_payouts(self, account: str, created_from: datetime) -> list[StripePayout]:
         """Every payout of the account created since `created_from`."""
         ...

@@ -97,7 +97,9 @@ ORDER BY count DESC;
 def test_the_specifications_three_queries_run_verbatim(context: Flask) -> None:
     from portal.audit.system_log import log_admin_action, log_error
 
-    log_admin_action("PAYOUT_APPROVAL_INITIATED", "a", metadata={"payoutId": "p", "adminId": "a", "adminEmail": "e"})
+    log_admin_action(
+        "PAYOUT_APPROVAL_INITIATED", "a", metadata={"payoutId": "p", "adminId": "a", "adminEmail": "e"}
+    )
     log_error("PAYOUT_APPROVAL_NOT_FOUND", LogActor.ADMIN, None, "a", {"payoutId": "p", "adminId": "a"})
     write_one()
     of_a_payout, errors, summary = (

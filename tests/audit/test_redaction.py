@@ -39,7 +39,8 @@ def test_what_only_resembles_a_secret_stays(innocent: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["password", "newPassword", "Authorization", "client_secret", "apiKey", "cardNumber", "iban", "formToken"]
+    "key",
+    ["password", "newPassword", "Authorization", "client_secret", "apiKey", "cardNumber", "iban", "formToken"],
 )
 def test_a_key_that_names_a_secret_hides_its_value(key: str) -> None:
     assert clean_metadata({key: "value", "nested": [{key: {"deep": 1}}]}) == {

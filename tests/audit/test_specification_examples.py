@@ -32,7 +32,9 @@ def lenient(context: Flask) -> Any:
     writer._settings.strict = True
 
 
-SYSTEM_CALLS: dict[str, tuple[Callable[[], Any], tuple[LogLevel, str, LogActor, str | None, str], dict[str, Any]]] = {
+SYSTEM_CALLS: dict[
+    str, tuple[Callable[[], Any], tuple[LogLevel, str, LogActor, str | None, str], dict[str, Any]]
+] = {
     "log_info": (
         lambda: system.log_info(
             "PAYOUT_REQUEST_INITIATED",
@@ -381,9 +383,7 @@ def test_a_financial_error_keeps_its_message_and_stack(context: Flask, session: 
     try:
         raise RuntimeError("Insufficient funds")
     except RuntimeError as error:
-        money.log_error(
-            T.PAYMENT_FAILED, E.PAYMENT, "payment-1", error, {"userId": "user_id", "attemptNumber": 2}
-        )
+        money.log_error(T.PAYMENT_FAILED, E.PAYMENT, "payment-1", error, {"userId": "user_id", "attemptNumber": 2})
     row = session.scalars(select(TransactionLog)).one()
     assert row.error_message == "Insufficient funds"
     assert row.details["attemptNumber"] == 2

@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 
 from portal.audit.actor import Actor, operation
 from portal.domain.gateway import StripeGateway
+from portal.domain.payouts.cancel import cancel_payout, withdraw_payout
 from portal.domain.payouts.request import PayoutRequest, Requested, request_payout
+from portal.domain.payouts.retry import retry_payout
 from portal.domain.payouts.review import approve_payout, reject_payout
 from portal.domain.payouts.sending import send_payout
 from portal.domain.work import utc_now
@@ -35,7 +37,13 @@ class Acts:
         return gateway
 
     def request(
-        self, creator: Creator, amount: str = "123.45", *, currency: str = "EUR", token: str | None = None, **rest: Any
+        self,
+        creator: Creator,
+        amount: str = "123.45",
+        *,
+        currency: str = "EUR",
+        token: str | None = None,
+        **rest: Any,
     ) -> Requested:
         with self.app.app_context(), operation():
             return request_payout(
@@ -63,6 +71,23 @@ class Acts:
         with self.app.app_context(), operation(), unit_of_work() as unit:
             reject_payout(unit, payout_id=payout_id, actor=admin_actor(admin), reason=reason, now=self.clock())
 
+    def cancel(self, admin: User, payout_id: UUID) -> None:
+        with self.app.app_context(), operation():
+            actor = admin_actor(admin)
+            cancel_payout(unit_of_work, self.gateway, payout_id=payout_id, actor=actor, clock=self.clock)
+
+    def withdraw(self, creator: Creator, payout_id: UUID) -> None:
+        with self.app.app_context(), operation(), unit_of_work() as unit:
+            actor = Actor(LogActor.CREATOR, str(creator.id), creator.user_id)
+            withdraw_payout(unit, payout_id=payout_id, creator_id=creator.id, actor=actor, clock=self.clock)
+
+    def retry(self, admin: User, payout_id: UUID, reason: str = "Compte bancaire corrigé") -> None:
+        with self.app.app_context(), operation():
+            actor = admin_actor(admin)
+            retry_payout(
+                unit_of_work, self.gateway, payout_id=payout_id, actor=actor, reason=reason, clock=self.clock
+            )
+
     def send(self, payout_id: UUID) -> None:
         with self.app.app_context(), operation():
             send_payout(unit_of_work, self.gateway, payout_id=payout_id, clock=self.clock)
@@ -85,7 +110,7 @@ class Acts:
 
     def age_attempts(self, interval: str) -> None:
         """Let time pass for every attempt: leases end, keys grow old."""
-        columns = "first_sent_at last_sent_at next_send_at lease_until".split()
+        columns = ["first_sent_at", "last_sent_at", "next_send_at", "lease_until"]
         changes = ", ".join(f"{column} = {column} - interval '{interval}'" for column in columns)
         self.session.execute(text(f"update payout_attempt set {changes}"))
         self.session.commit()

@@ -126,7 +126,9 @@ def test_case_2_an_insufficient_balance_is_explained_by_the_log(acts: Acts, fact
     assert (facts["requestedAmount"], facts["availableAmount"], facts["currency"]) == (80, 50, "EUR")
 
 
-def test_stripe_failing_is_recorded_and_nothing_is_inserted(acts: Acts, factory: Factory, sandbox: Sandbox) -> None:
+def test_stripe_failing_is_recorded_and_nothing_is_inserted(
+    acts: Acts, factory: Factory, sandbox: Sandbox
+) -> None:
     creator = factory.creator()
     sandbox.faults.add("server_error", path="/v1/balance")
     with pytest.raises(PayoutRefused) as refusal:

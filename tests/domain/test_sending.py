@@ -1,4 +1,4 @@
-"""Sending when Stripe, the network or the worker fails: one payout at Stripe, or none, and the truth in the log."""
+"""Sending when Stripe, the network or the worker fails: one payout at Stripe or none, and the truth in the log."""
 
 from datetime import timedelta
 from typing import Any
@@ -37,7 +37,9 @@ def approve(acts: Acts, factory: Factory, requested: Payout) -> Any:
 
 def attempt_of(acts: Acts, payout: Payout) -> PayoutAttempt:
     acts.session.rollback()
-    query = select(PayoutAttempt).where(PayoutAttempt.payout_id == payout.id).execution_options(populate_existing=True)
+    query = (
+        select(PayoutAttempt).where(PayoutAttempt.payout_id == payout.id).execution_options(populate_existing=True)
+    )
     return acts.session.scalars(query).one()
 
 
@@ -68,9 +70,7 @@ def test_a_stripe_failure_leaves_its_code_and_message_in_both_books(
     acts.approve(factory.admin(), requested.id)
     payout = acts.payout(requested.id)
     error = acts.last("PAYOUT_APPROVAL_STRIPE_CREATION_ERROR")
-    money = acts.session.scalars(
-        select(TransactionLog).where(TransactionLog.event_type == "PAYOUT_FAILED")
-    ).one()
+    money = acts.session.scalars(select(TransactionLog).where(TransactionLog.event_type == "PAYOUT_FAILED")).one()
     assert (payout.status, payout.failure_code) == (PayoutStatus.FAILED, "balance_insufficient")
     assert error.details["stripeErrorCode"] == "balance_insufficient"
     assert error.details["stripeErrorType"] == "invalid_request_error"

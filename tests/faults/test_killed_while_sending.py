@@ -44,7 +44,9 @@ def test_killed_between_the_stripe_call_and_the_record_a_payout_is_sent_once(
         portal.kill()
     assert acts.payout(payout.id).status is PayoutStatus.SUBMITTING
     with PortalProcess(environ, tmp_path / "portal.log"):
-        wait_until(lambda: acts.payout(payout.id).status is PayoutStatus.PROCESSING, "the payout to be repaired", 30)
+        wait_until(
+            lambda: acts.payout(payout.id).status is PayoutStatus.PROCESSING, "the payout to be repaired", 30
+        )
     [at_stripe] = factory.sandbox.ledger()["payouts"]
     assert acts.payout(payout.id).stripe_payout_id == at_stripe["id"]
     assert acts.types().count("PAYOUT_PROCESSING") == 1

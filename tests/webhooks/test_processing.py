@@ -74,7 +74,10 @@ def test_a_payout_that_bounces_after_being_paid_is_returned(
         deliver()
         process()
     assert acts.payout(sent.id).status is PayoutStatus.RETURNED
-    assert [t for t in acts.types() if t in {"PAYOUT_PAID", "PAYOUT_RETURNED"}] == ["PAYOUT_PAID", "PAYOUT_RETURNED"]
+    assert [t for t in acts.types() if t in {"PAYOUT_PAID", "PAYOUT_RETURNED"}] == [
+        "PAYOUT_PAID",
+        "PAYOUT_RETURNED",
+    ]
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

@@ -26,8 +26,9 @@ class RequestChecks:
     def __init__(self, creator: Creator, actor: Actor, *, amount: str, currency: str) -> None:
         self.creator = creator
         self.actor = actor
+        self.amount = amount
         self.typed = amount[:40]
-        self.currency = currency.strip().upper()[:3]
+        self.currency = currency.strip().upper()[:12]
         self.amount_minor: int | None = None
         self.started = time.monotonic()
 
@@ -71,7 +72,7 @@ class RequestChecks:
         if not (self.currency.isascii() and self.currency.isalpha() and len(self.currency) == 3):
             raise self.invalid("Choisissez une devise.")
         try:
-            self.amount_minor = parse_amount(self.typed, self.currency)
+            self.amount_minor = parse_amount(self.amount, self.currency)
         except AmountInvalid as error:
             raise self.invalid(error.message, words=error.words) from error
         minimum = self.creator.payout_minimum_minor

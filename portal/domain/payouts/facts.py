@@ -47,6 +47,13 @@ def reserved_minor(session: Session, creator_id: UUID, currency: str) -> int:
     return int(session.scalar(query) or 0)
 
 
+def has_open(session: Session, creator_id: UUID, currency: str, *, besides: UUID | None = None) -> bool:
+    """Whether the creator has a payout asked for and not yet debited, `besides` left out."""
+    query = select(Payout.id).where(Payout.creator_id == creator_id, Payout.currency == currency)
+    query = query if besides is None else query.where(Payout.id != besides)
+    return session.scalar(query.where(Payout.status.in_(RESERVED)).limit(1)) is not None
+
+
 def sending_pause(session: Session) -> dict[str, Any] | None:
     """The pause of all sending (reason, since), or None."""
     setting = session.get(Setting, SENDING_PAUSED, populate_existing=True)

@@ -17,7 +17,7 @@ from portal.domain.errors import DomainError, NotFound
 from portal.domain.gateway import ConnectedAccount, StripeGateway
 from portal.domain.payouts.attempts import prepare_attempt
 from portal.domain.payouts.checks import RequestChecks
-from portal.domain.payouts.facts import amount_of, lock_creator, log_requested, reserved_minor
+from portal.domain.payouts.facts import amount_of, has_open, lock_creator, log_requested, reserved_minor
 from portal.domain.payouts.sending import send_payout
 from portal.domain.work import Clock, UnitOfWork
 from portal.models import (
@@ -31,7 +31,6 @@ from portal.models import (
     uuid7,
 )
 from portal.models.currency import to_decimal
-from portal.models.payout import RESERVED
 
 SHORTEST_TOKEN = 8
 
@@ -146,7 +145,7 @@ def _recheck(session: Session, creator: Creator | None, admission: _Admission) -
     if creator is None or creator.stripe_account_id != admission.account.id:
         raise checks.invalid("Votre compte Stripe vient de changer : recommencez.", status=409)
     checks.unblocked(creator)
-    if _has_open(session, creator.id, checks.currency):
+    if has_open(session, creator.id, checks.currency):
         message = "Un payout en %(currency)s est déjà en cours ; attendez qu’il parte ou annulez-le."
         raise checks.invalid(message, status=409, words={"currency": checks.currency})
     checks.covered(admission.available_minor, reserved_minor(session, creator.id, checks.currency))
@@ -187,11 +186,6 @@ def _log_created(session: Session, payout: Payout, actor: Actor) -> None:
         actor=actor,
         session=session,
     )
-
-
-def _has_open(session: Session, creator_id: UUID, currency: str) -> bool:
-    query = select(Payout.id).where(Payout.creator_id == creator_id, Payout.currency == currency)
-    return session.scalar(query.where(Payout.status.in_(RESERVED)).limit(1)) is not None
 
 
 def _by_token(session: Session, token: str) -> Payout | None:

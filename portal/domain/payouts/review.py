@@ -43,7 +43,7 @@ def approve_payout(
 def _approve(
     session: Session, payout: Payout, creator: Creator, actor: Actor, api_version: str, now: datetime
 ) -> None:
-    _refuse_approval(payout, creator, actor)
+    refuse_approval(payout, creator, actor)
     facts = payout_facts(payout) | {"adminId": actor.id, "adminName": actor.name, "creatorName": creator.name}
     log_admin_action("PAYOUT_APPROVAL_VALIDATED", actor.id, metadata=facts, session=session)
     previous = payout.move_to(PayoutStatus.APPROVED, at=now)
@@ -53,8 +53,8 @@ def _approve(
     log_event(session, payout, "APPROVED", facts | moved(payout, previous))
 
 
-def _refuse_approval(payout: Payout, creator: Creator, actor: Actor) -> None:
-    """T3's guards on the locked rows."""
+def refuse_approval(payout: Payout, creator: Creator, actor: Actor) -> None:
+    """T3's guards on the locked rows; a retry's too. Raises PayoutRefused."""
     facts = {"payoutId": payout.id, "adminId": actor.id, "creatorId": creator.id}
     if creator.user_id == actor.user_id:
         facts |= {"endpoint": "payouts.approve", "method": "POST", "requiredRole": "ADMIN"}

@@ -1,0 +1,59 @@
+"""What an admin sees before approving: each check of T3, and of Stripe as it stands, passed or not."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from portal.domain.standing import Problem, Standing, problems_of
+from portal.models import Creator, Payout
+
+
+class Check(StrEnum):
+    """One thing looked at before a payout is approved."""
+
+    NOT_OWN = "not_own"
+    NOT_BLOCKED = "not_blocked"
+    SAME_ACCOUNT = "same_account"
+    ACCOUNT_READY = "account_ready"
+    BANK_VALID = "bank_valid"
+    BALANCE_COVERS = "balance_covers"
+
+
+DECISIVE = frozenset({Check.NOT_OWN, Check.NOT_BLOCKED, Check.SAME_ACCOUNT})
+"""Checks that the approval itself repeats and refuses on; the others are Stripe's to decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A check and how it came out."""
+
+    check: Check
+    passed: bool
+
+    @property
+    def forbids(self) -> bool:
+        """Whether approving is bound to be refused."""
+        return not self.passed and self.check in DECISIVE
+
+
+def approval_checks(payout: Payout, creator: Creator, standing: Standing, *, admin_id: UUID) -> list[Checked]:
+    """The checks in the order they are made; those of Stripe only where Stripe answered."""
+    checks = [
+        Checked(Check.NOT_OWN, creator.user_id != admin_id),
+        Checked(Check.NOT_BLOCKED, not creator.is_payout_blocked),
+        Checked(Check.SAME_ACCOUNT, creator.stripe_account_id == payout.stripe_account_id),
+    ]
+    return checks + _of_stripe(payout, creator, standing)
+
+
+def _of_stripe(payout: Payout, creator: Creator, standing: Standing) -> list[Checked]:
+    checks = []
+    if standing.account is not None:
+        in_the_way = {Problem.IDENTITY, Problem.PAYOUTS_DISABLED} & set(problems_of(creator, standing))
+        bank = standing.bank(payout.currency)
+        checks.append(Checked(Check.ACCOUNT_READY, not in_the_way))
+        checks.append(Checked(Check.BANK_VALID, bank is not None and bank.status != "errored"))
+    available = standing.available_minor(payout.currency)
+    if available is not None:
+        checks.append(Checked(Check.BALANCE_COVERS, available >= payout.amount_minor))
+    return checks
