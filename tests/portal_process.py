@@ -82,10 +82,7 @@ class Visitor:
     def post(self, path: str, page: str, **fields: str) -> tuple[int, str]:
         """Send a form with the token and hidden fields of the page it stands on."""
         hidden = dict(re.findall(r'<input[^>]*type="hidden"[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page))
-        hidden |= {
-            name: value
-            for name, value in re.findall(r'<input[^>]*name="([^"]+)"[^>]*type="hidden"[^>]*value="([^"]*)"', page)
-        }
+        hidden |= dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*type="hidden"[^>]*value="([^"]*)"', page))
         data = urlencode({**hidden, **fields}).encode()
         try:
             with self.opener.open(self.url + path, data=data, timeout=PATIENCE) as answer:
