@@ -1,0 +1,1 @@
+"""English beside the French of the source. `python -m portal.translations` brings the catalogue up to date."""
