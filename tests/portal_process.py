@@ -30,8 +30,8 @@ def free_port() -> int:
 class PortalProcess:
     """gunicorn serving the portal on a free port; killed without warning, or stopped at the end."""
 
-    def __init__(self, environ: dict[str, str], log: Path) -> None:
-        self.port = free_port()
+    def __init__(self, environ: dict[str, str], log: Path, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log.open("ab")
         self.process = subprocess.Popen(

@@ -86,7 +86,7 @@ def write(row: Row, session: Session | None) -> int | None:
         raise RuntimeError("audit.writer is not configured: call create_app() first")
     table = _table(row.book)
     with _settings.engine.begin() as connection:
-        row_id = connection.scalar(insert(table).values(row.values).returning(table.c.id))
+        row_id: int | None = connection.scalar(insert(table).values(row.values).returning(table.c.id))
     emit([row])
     return row_id
 
