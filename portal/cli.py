@@ -6,6 +6,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
+from portal.demo.commands import demo
 from portal.domain.people import create_user
 from portal.models import Role
 from portal.stripe_sandbox import SandboxSettings
@@ -19,6 +20,7 @@ def register(app: Flask) -> None:
     """Add the commands."""
     app.cli.add_command(users)
     app.cli.add_command(stripe_sandbox)
+    app.cli.add_command(demo)
 
 
 @users.command("create")

@@ -1,0 +1,1 @@
+"""A coherent ninety days to look at: `flask --app wsgi demo seed`."""
