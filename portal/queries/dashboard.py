@@ -1,10 +1,31 @@
-"""What the overview answers: what needs somebody now."""
+"""What the overview answers: what needs somebody now, and whether the portal itself is well."""
 
-from sqlalchemy import func, select
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from portal.models import Payout, PayoutStatus
+from portal.models import (
+    Creator,
+    InboxState,
+    JobRun,
+    Log,
+    LogLevel,
+    Payout,
+    PayoutStatus,
+    StripeEvent,
+    TransactionLog,
+)
+from portal.queries.payout_search import is_stuck
+
+FAILED_WITHIN = timedelta(days=7)
+ERRORS_WITHIN = timedelta(hours=24)
+ERRORS_SHOWN = 8
+MONEY_SHOWN = 8
 
 
 def count_to_approve(session: Session) -> int:
@@ -21,3 +42,120 @@ def database_answers(session: Session) -> bool:
         session.rollback()
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Payouts to approve in one currency; the total is in its minor units."""
+
+    currency: str
+    count: int
+    total: int
+    oldest: datetime
+
+
+def payouts_to_approve(session: Session) -> list[Waiting]:
+    """What waits for a decision, a line a currency, the longest waiting first."""
+    oldest = func.min(Payout.created_at)
+    query = select(Payout.currency, func.count(), func.sum(Payout.amount_minor), oldest)
+    query = query.where(Payout.status == PayoutStatus.REQUESTED).group_by(Payout.currency).order_by(oldest)
+    return [Waiting(currency, count, int(total), at) for currency, count, total, at in session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Payouts that failed lately or stand still, and creators who cannot be paid as agreed."""
+
+    failed: int
+    stuck: int
+    blocked_creators: int
+    unmanaged_schedules: int
+
+
+def trouble(session: Session, *, now: datetime) -> Trouble:
+    """The counts behind the overview's warnings."""
+    failed = Payout.status.in_((PayoutStatus.FAILED, PayoutStatus.RETURNED)) & (
+        Payout.updated_at >= now - FAILED_WITHIN
+    )
+    query = select(func.count().filter(failed), func.count().filter(is_stuck(now))).select_from(Payout)
+    payouts = session.execute(query.where(or_(failed, is_stuck(now)))).one()
+    schedule = Creator.stripe_schedule_interval != "manual"
+    people = select(func.count().filter(Creator.is_payout_blocked), func.count().filter(schedule))
+    return Trouble(*payouts, *session.execute(people.select_from(Creator)).one())
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCount:
+    """How often one type of error came lately."""
+
+    type: str
+    level: LogLevel
+    count: int
+    last: datetime
+
+
+def recent_errors(session: Session, *, now: datetime) -> list[ErrorCount]:
+    """The errors of the last 24 hours by type, the most frequent first."""
+    count = func.count()
+    query = select(Log.type, Log.level, count, func.max(Log.created_at))
+    query = query.where(Log.level.in_((LogLevel.ERROR, LogLevel.CRITICAL)), Log.created_at >= now - ERRORS_WITHIN)
+    query = query.group_by(Log.type, Log.level).order_by(Log.level.desc(), count.desc(), Log.type)
+    return [ErrorCount(*row) for row in session.execute(query)]
+
+
+def last_runs(session: Session) -> Sequence[JobRun]:
+    """The newest run of each job."""
+    query = select(JobRun).ext(distinct_on(JobRun.job)).order_by(JobRun.job, JobRun.started_at.desc())
+    return session.scalars(query).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """How the inbox of Stripe's events stands."""
+
+    waiting: int
+    oldest_waiting: datetime | None
+    dead: int
+    processed: int
+
+
+def inbox_health(session: Session, *, now: datetime) -> Inbox:
+    """What waits, what was given up, and what was processed in 24 hours."""
+    waiting = StripeEvent.state == InboxState.RECEIVED
+    done = StripeEvent.processed_at >= now - ERRORS_WITHIN
+    dead = StripeEvent.state == InboxState.DEAD
+    counts = select(
+        func.count().filter(waiting),
+        func.min(StripeEvent.received_at).filter(waiting),
+        func.count().filter(dead),
+        func.count().filter(done),
+    )
+    return Inbox(*session.execute(counts.select_from(StripeEvent).where(or_(waiting, dead, done))).one())
+
+
+@dataclass(frozen=True, slots=True)
+class Protections:
+    """What the database refuses today: changes by the application, and changes by anybody."""
+
+    application_cannot_change: bool
+    triggers_refuse: bool
+
+
+PROTECTIONS = text(
+    "select not bool_or(has_table_privilege(name, 'update') or has_table_privilege(name, 'delete')"
+    " or has_table_privilege(name, 'truncate')),"
+    " bool_and((select count(*) from pg_trigger where tgrelid = name::regclass and tgenabled in ('O', 'A')"
+    " and tgname in ('append_only', 'never_truncated')) = 2)"
+    " from unnest(array['log', 'transaction_log']) as book(name)"
+)
+
+
+def protections(session: Session) -> Protections:
+    """Whether both books are append-only, as the database itself says."""
+    return Protections(*session.execute(PROTECTIONS).one())
+
+
+def latest_money(session: Session) -> Sequence[TransactionLog]:
+    """The newest rows of the book of money."""
+    query = select(TransactionLog).order_by(TransactionLog.created_at.desc(), TransactionLog.id.desc())
+    return session.scalars(query.limit(MONEY_SHOWN)).all()

@@ -8,8 +8,14 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, Executable, text, tuple_
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
 LIMITS = (25, 50, 100)
 DEFAULT_LIMIT = 50
+TIMEOUT_MS = 3000
+QUERY_CANCELED = "57014"
 
 
 class Placed(Protocol):
@@ -49,53 +55,92 @@ class Cursor:
 
     def encode(self) -> str:
         """The cursor as a URL parameter."""
-        text = f"{'b' if self.backwards else 'f'}{self.at.astimezone(UTC).isoformat()}|{self.id}"
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        plain = f"{'b' if self.backwards else 'f'}{self.at.astimezone(UTC).isoformat()}|{self.id}"
+        return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def parse_cursor(text: str | None, kind: type[int] | type[UUID] = int) -> Cursor | None:
+def parse_cursor(given: str | None, kind: type[int] | type[UUID] = int) -> Cursor | None:
     """The cursor of a URL parameter. Raises BadParameter."""
-    if not text:
+    if not given:
         return None
     try:
-        plain = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode("ascii")
+        plain = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True).decode("ascii")
         at, _, row = plain[1:].partition("|")
         return Cursor(_aware(at), _row_id(row, kind), backwards={"b": True, "f": False}[plain[0]])
-    except (binascii.Error, ValueError, KeyError, IndexError) as error:
-        raise BadParameter("cursor", text, "un curseur donné par une page précédente") from error
+    except (binascii.Error, ValueError, KeyError, IndexError, OverflowError) as error:
+        raise BadParameter("cursor", given, "un curseur donné par une page précédente") from error
 
 
-def _aware(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+def _aware(given: str) -> datetime:
+    moment = datetime.fromisoformat(given)
     if moment.tzinfo is None:
         raise ValueError("a cursor names its zone")
-    return moment
+    return moment.astimezone(UTC)
 
 
-def _row_id(text: str, kind: type[int] | type[UUID]) -> int | UUID:
-    value = kind(text)
+def _row_id(given: str, kind: type[int] | type[UUID]) -> int | UUID:
+    value = kind(given)
     if isinstance(value, int) and not 0 <= value < 2**63:
         raise ValueError("not a row's id")
     return value
 
 
-def parse_limit(text: str | None) -> int:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a list by time, then id, and the place in it where a page begins."""
+
+    cursor: Cursor | None = None
+    oldest_first: bool = False
+
+    @property
+    def ascending(self) -> bool:
+        """Whether rows are read from the oldest: a page before the cursor is read towards it."""
+        return self.oldest_first != (self.cursor is not None and self.cursor.backwards)
+
+    def conditions(self, at: Any, row_id: Any) -> list[ColumnElement[bool]]:
+        """What comes after the cursor; the first condition is implied, and lets partitions be skipped."""
+        if self.cursor is None:
+            return []
+        place, here = tuple_(at, row_id), (self.cursor.at, self.cursor.id)
+        return [at >= here[0], place > here] if self.ascending else [at <= here[0], place < here]
+
+    def columns(self, at: Any, row_id: Any) -> list[Any]:
+        """What to order by."""
+        return [at, row_id] if self.ascending else [at.desc(), row_id.desc()]
+
+
+def parse_limit(given: str | None) -> int:
     """How many rows a page holds. Raises BadParameter."""
-    if not text:
+    if not given:
         return DEFAULT_LIMIT
-    if text not in {str(limit) for limit in LIMITS}:
-        raise BadParameter("limit", text, "25, 50 ou 100")
-    return int(text)
+    if given not in {str(limit) for limit in LIMITS}:
+        raise BadParameter("limit", given, "25, 50 ou 100")
+    return int(given)
 
 
-def parse_uuid(parameter: str, text: str | None) -> UUID | None:
+def parse_uuid(parameter: str, given: str | None) -> UUID | None:
     """An id. Raises BadParameter."""
-    if not text:
+    if not given:
         return None
     try:
-        return UUID(text)
+        return UUID(given)
     except ValueError as error:
-        raise BadParameter(parameter, text, "un identifiant (UUID)") from error
+        raise BadParameter(parameter, given, "un identifiant (UUID)") from error
+
+
+def read_within(session: Session, statement: Executable, *, blame: tuple[str, str]) -> Sequence[Any]:
+    """The rows of `statement`; after three seconds raises BadParameter with `blame`, a name and its value."""
+    session.execute(text(f"set local statement_timeout = {TIMEOUT_MS}"))
+    try:
+        rows = session.execute(statement).all()
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) != QUERY_CANCELED:
+            raise
+        session.rollback()
+        expected = "une recherche plus étroite : ajoutez une période, un type ou un mot plus rare"
+        raise BadParameter(*blame, expected) from error
+    session.execute(text("set local statement_timeout = default"))
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

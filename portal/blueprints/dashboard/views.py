@@ -1,4 +1,4 @@
-"""/, /dashboard, /language and the admin's overview."""
+"""/, /dashboard, /language, the admin's overview and a user's page."""
 
 from flask import abort, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
@@ -7,6 +7,9 @@ from portal.blueprints.access import me, person, requires, safe_next
 from portal.blueprints.dashboard import bp
 from portal.blueprints.filters import LANGUAGES
 from portal.domain.people import Role
+from portal.domain.work import utc_now
+from portal.queries import dashboard
+from portal.unit_of_work import reading
 
 HOMES = {Role.ADMIN: "dashboard.admin", Role.CREATOR: "creator.dashboard", Role.USER: "dashboard.user"}
 
@@ -31,7 +34,21 @@ def language(code: str) -> Response:
 @requires(Role.ADMIN)
 def admin() -> str:
     """What needs an admin now."""
-    return render_template("dashboard/admin.html")
+    now = utc_now()
+    errors = dashboard.recent_errors(reading(), now=now)
+    return render_template(
+        "dashboard/admin.html",
+        now=now,
+        waiting=dashboard.payouts_to_approve(reading()),
+        trouble=dashboard.trouble(reading(), now=now),
+        errors=errors[: dashboard.ERRORS_SHOWN],
+        error_count=sum(error.count for error in errors),
+        more_types=max(len(errors) - dashboard.ERRORS_SHOWN, 0),
+        runs=dashboard.last_runs(reading()),
+        inbox=dashboard.inbox_health(reading(), now=now),
+        protections=dashboard.protections(reading()),
+        money_rows=dashboard.latest_money(reading()),
+    )
 
 
 @bp.get("/dashboard/user")

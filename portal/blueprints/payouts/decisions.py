@@ -1,0 +1,206 @@
+"""Approving and rejecting a payout: GET confirms, POST acts."""
+
+from uuid import UUID
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from portal.blueprints.access import gateway, me, requires
+from portal.blueprints.errors import sentence
+from portal.blueprints.filters import local_datetime, money
+from portal.blueprints.payouts import bp
+from portal.blueprints.payouts.forms import ApprovePayoutForm, RejectPayoutForm
+from portal.blueprints.payouts.views import payout_or_404
+from portal.blueprints.payouts.words import STATUSES, shown_checks
+from portal.domain.errors import PayoutRefused
+from portal.domain.payouts.preview import approval_checks
+from portal.domain.payouts.review import approve_payout, reject_payout
+from portal.domain.people import Role
+from portal.domain.standing import read_standing
+from portal.domain.work import utc_now
+from portal.queries.payout_search import PayoutDetail, PayoutStatus
+from portal.unit_of_work import reading, unit_of_work
+
+Page = str | Response | tuple[str, int]
+
+
+@bp.get("/<uuid:payout_id>/approve")
+@requires(Role.ADMIN)
+def approve(payout_id: UUID) -> Page:
+    """What approving means for this payout; changes nothing."""
+    detail = payout_or_404(payout_id)
+    if detail.payout.status is not PayoutStatus.REQUESTED:
+        return _changed(detail, _already_decided(detail))
+    return _approve_page(detail, ApprovePayoutForm())
+
+
+@bp.post("/<uuid:payout_id>/approve")
+@requires(Role.ADMIN)
+def approve_post(payout_id: UUID) -> Page:
+    """Approve and send; says at once what Stripe answered."""
+    form = ApprovePayoutForm()
+    if not form.owned_up:
+        form.despite.errors = [_("Cochez cette case pour approuver malgré tout.")]
+        return _approve_page(payout_or_404(payout_id), form), 422
+    try:
+        approve_payout(
+            unit_of_work,
+            gateway(),
+            payout_id=payout_id,
+            actor=me().actor,
+            clock=utc_now,
+            version=form.seen_version,
+        )
+    except PayoutRefused as refusal:
+        return _refused(payout_id, refusal)
+    _tell_outcome(payout_or_404(payout_id))
+    return redirect(url_for("payouts.detail", payout_id=payout_id))
+
+
+def _refused(payout_id: UUID, refusal: PayoutRefused) -> Page:
+    """Somebody was first: the 409 page. Anything else: the confirmation again, saying why not."""
+    detail = payout_or_404(payout_id)
+    if refusal.event.endswith("_INVALID_STATUS"):
+        return _changed(detail, sentence(refusal))
+    form = ApprovePayoutForm()
+    form.form_errors = [sentence(refusal)]
+    return _approve_page(detail, form), refusal.status
+
+
+def _changed(detail: PayoutDetail, message: str) -> tuple[str, int]:
+    change = {
+        "label": _("Statut"),
+        "before": STATUSES[PayoutStatus.REQUESTED],
+        "after": STATUSES[detail.payout.status],
+    }
+    changes = [change] if detail.payout.status is not PayoutStatus.REQUESTED else None
+    back = url_for("payouts.detail", payout_id=detail.payout.id)
+    return render_template("errors/409.html", message=message, detail=changes, back_href=back), 409
+
+
+def _already_decided(detail: PayoutDetail) -> str:
+    payout = detail.payout
+    state = STATUSES[payout.status]
+    if detail.decided_by is None or payout.decided_at is None:
+        return str(_("Ce payout n’attend plus de décision : il est maintenant « %(state)s ».", state=state))
+    name, when = detail.decided_by.name, local_datetime(payout.decided_at)
+    text = _("%(name)s a déjà décidé de ce payout le %(when)s : il est maintenant « %(state)s ».",
+             name=name, when=when, state=state)  # fmt: skip
+    return str(text)
+
+
+def _approve_page(detail: PayoutDetail, form: ApprovePayoutForm) -> str:
+    payout = detail.payout
+    reading().close()  # no transaction stays open while Stripe is asked
+    standing = read_standing(gateway(), payout.stripe_account_id)
+    checks = approval_checks(payout, payout.creator, standing, admin_id=me().user_id)
+    forbidden = any(check.forbids for check in checks)
+    form.version.data = str(payout.version)
+    form.failed.data = "1" if standing.failure or not all(check.passed for check in checks) else ""
+    return render_template(
+        "payouts/approve.html",
+        payout=payout,
+        creator=payout.creator,
+        form=form,
+        standing=standing,
+        available=standing.available_minor(payout.currency),
+        bank=standing.bank(payout.currency),
+        checks=shown_checks(checks, detail, standing),
+        forbidden=forbidden,
+    )
+
+
+def _tell_outcome(detail: PayoutDetail) -> None:
+    """What became of the money, in one sentence with the way to the trace."""
+    payout = detail.payout
+    words = _words(detail) | {"code": _code(detail) or "—", "stripe": payout.stripe_payout_id}
+    outcomes = {
+        PayoutStatus.SUBMITTING: ("warning", _(
+            "Payout de %(amount)s à %(name)s approuvé, mais l’issue de l’envoi à Stripe est inconnue (%(code)s)."
+            " Ne recommencez pas : le portail vérifie tout seul.", **words)),
+        PayoutStatus.FAILED: ("error", _(
+            "Payout de %(amount)s à %(name)s approuvé, mais refusé par Stripe (%(code)s) : rien n’a été versé.",
+            **words)),
+        PayoutStatus.APPROVED: ("warning", _(
+            "Payout de %(amount)s à %(name)s approuvé, mais pas encore envoyé à Stripe.", **words)),
+        PayoutStatus.CANCELED: ("error", _(
+            "Payout de %(amount)s à %(name)s annulé : le compte Stripe a changé depuis la demande.", **words)),
+    }  # fmt: skip
+    sent = _("Payout de %(amount)s à %(name)s approuvé et transmis à Stripe (%(stripe)s).", **words)
+    tone, message = outcomes.get(payout.status, ("success", sent))
+    _flash(tone, message, detail)
+
+
+def _words(detail: PayoutDetail) -> dict[str, object]:
+    payout = detail.payout
+    return {"amount": money(payout.amount_minor, payout.currency), "name": payout.creator.name}
+
+
+def _code(detail: PayoutDetail) -> str | None:
+    attempt = detail.payout.attempts[-1] if detail.payout.attempts else None
+    told = (attempt.error_code or attempt.error_type) if attempt else None
+    return detail.payout.failure_code or told
+
+
+def _flash(tone: str, message: str, detail: PayoutDetail) -> None:
+    trace = url_for("traces.show", kind="payout", id=detail.payout.id)
+    flash(Markup('{} <a href="{}">{}</a>').format(message, trace, _("Voir la trace")), tone)
+
+
+@bp.get("/<uuid:payout_id>/reject")
+@requires(Role.ADMIN)
+def reject(payout_id: UUID) -> Page:
+    """Asks for the reason; changes nothing."""
+    detail = payout_or_404(payout_id)
+    if detail.payout.status is not PayoutStatus.REQUESTED:
+        return _changed(detail, _already_decided(detail))
+    return _reject_page(detail, RejectPayoutForm())
+
+
+@bp.post("/<uuid:payout_id>/reject")
+@requires(Role.ADMIN)
+def reject_post(payout_id: UUID) -> Page:
+    """Reject, or show first what the creator would read."""
+    form = RejectPayoutForm()
+    if form.is_short:
+        form.reason.errors = [_("Expliquez en 10 caractères au moins.")]
+        return _reject_page(payout_or_404(payout_id), form), 422
+    if request.form.get("step") == "preview":
+        return _reject_page(payout_or_404(payout_id), form)
+    try:
+        _reject(payout_id, form)
+    except PayoutRefused as refusal:
+        return _rejection_refused(payout_id, form, refusal)
+    detail = payout_or_404(payout_id)
+    words = _words(detail)
+    _flash("success", _("Payout de %(amount)s à %(name)s rejeté : le solde est libéré.", **words), detail)
+    return redirect(url_for("payouts.detail", payout_id=payout_id))
+
+
+def _reject(payout_id: UUID, form: RejectPayoutForm) -> None:
+    actor, version = me().actor, form.seen_version
+    with unit_of_work() as session:
+        reject_payout(
+            session, payout_id=payout_id, actor=actor, reason=form.full_reason, now=utc_now(), version=version
+        )
+
+
+def _rejection_refused(payout_id: UUID, form: RejectPayoutForm, refusal: PayoutRefused) -> Page:
+    detail = payout_or_404(payout_id)
+    if refusal.status == 409:
+        return _changed(detail, sentence(refusal))
+    form.reason.errors = [sentence(refusal)]
+    return _reject_page(detail, form), refusal.status
+
+
+def _reject_page(detail: PayoutDetail, form: RejectPayoutForm) -> str:
+    form.version.data = form.version.data or str(detail.payout.version)
+    return render_template(
+        "payouts/reject.html",
+        payout=detail.payout,
+        creator=detail.payout.creator,
+        form=form,
+        preview=form.full_reason if form.is_submitted() and not form.is_short else None,
+    )

@@ -1,0 +1,74 @@
+"""Approving and rejecting: what an admin confirms."""
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, SelectField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
+from wtforms.validators import InputRequired, Length
+
+from portal.queries.paging import BadParameter
+
+SHORTEST_REASON, LONGEST_REASON = 10, 500
+
+CATEGORIES = {
+    "": _("Sans catégorie"),
+    "information": _("Informations manquantes"),
+    "identity": _("Compte ou identité à vérifier"),
+    "dispute": _("Litige ou remboursement en cours"),
+    "amount": _("Montant à revoir"),
+    "duplicate": _("Demande en double"),
+}
+
+
+class _DecisionForm(FlaskForm):  # type: ignore[misc]
+    """A decision on the payout as it was shown, named by its version."""
+
+    version = HiddenField()
+
+    @property
+    def seen_version(self) -> int | None:
+        """The version that was shown. Raises BadParameter."""
+        text = self.version.data
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise BadParameter("version", text, "la version affichée par la page de confirmation")
+        return int(text)
+
+
+class ApprovePayoutForm(_DecisionForm):
+    """A yes; `failed` says that the page showed checks that did not pass, which then must be owned up to."""
+
+    failed = HiddenField()
+    despite = BooleanField(_("J’approuve malgré les vérifications non réussies"))
+
+    @property
+    def owned_up(self) -> bool:
+        """Whether nothing failed, or the admin wants it all the same."""
+        return self.failed.data != "1" or bool(self.despite.data)
+
+
+class RejectPayoutForm(_DecisionForm):
+    """A no, with the reason that the creator will read.
+
+    The rules check the reason and record a missing one; the validators only mark the field.
+    """
+
+    category = SelectField(
+        _("Motif"), choices=[SelectChoice(*item) for item in CATEGORIES.items()], validate_choice=False
+    )
+    reason = TextAreaField(
+        _("Explication pour le créateur"), [InputRequired(), Length(SHORTEST_REASON, LONGEST_REASON)]
+    )
+
+    @property
+    def full_reason(self) -> str:
+        """What the creator will read: the category's words before the explanation."""
+        reason = (self.reason.data or "").replace("\x00", "").strip()
+        category = CATEGORIES.get(self.category.data or "") if self.category.data else None
+        return f"{category} : {reason}" if category and reason else reason
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there is an explanation, but hardly one."""
+        return 0 < len((self.reason.data or "").strip()) < SHORTEST_REASON

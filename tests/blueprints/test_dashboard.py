@@ -1,0 +1,122 @@
+"""The admin's overview and a user's page."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from portal.audit.system_log import log_error
+from portal.extensions import db
+from portal.models import InboxState, JobRun, LogActor, PayoutStatus, RunState, StripeEvent, uuid7
+from tests.browser import Browser
+from tests.factories import Factory
+
+
+@pytest.fixture
+def admin(factory: Factory, browser: Browser) -> Browser:
+    return browser.sign_in(factory.admin().email)
+
+
+def test_an_empty_portal_says_that_nothing_waits(admin: Browser) -> None:
+    admin.get("/dashboard/admin")
+    for words in ("Aucune demande n’attend", "Aucune erreur en 24 heures", "Aucune exécution", "Aucun mouvement"):
+        assert words in admin.words
+
+
+def test_integrity_says_what_the_database_enforces_and_that_there_are_no_seals(admin: Browser) -> None:
+    admin.get("/dashboard/admin")
+    assert "L’application ne peut ni modifier ni supprimer une ligne." in admin.words
+    assert "La base refuse toute modification, même à son propriétaire." in admin.words
+    assert "Aucun scellé" in admin.words
+
+
+def test_what_waits_is_summed_by_currency(admin: Browser, factory: Factory) -> None:
+    for amount, currency in ((10_000, "EUR"), (2_550, "EUR"), (5_000, "JPY")):
+        factory.payout(factory.creator(currency=currency), amount_minor=amount)
+    factory.payout(factory.creator(), amount_minor=99_999, status=PayoutStatus.PAID)
+    admin.get("/dashboard/admin")
+    assert "EUR 2 125,50 €" in admin.words
+    assert "JPY 1 5 000 JPY" in admin.words or "5 000 ¥" in admin.words
+    assert "999,99" not in admin.words
+
+
+def test_errors_are_counted_by_type_and_lead_to_their_rows(admin: Browser, app: Flask) -> None:
+    with app.app_context():
+        for _ in range(3):
+            facts = {"verificationTimeMs": 1, "errorMessage": "x", "signatureProvided": "y", "ipAddress": "z"}
+            log_error("WEBHOOK_SIGNATURE_VERIFICATION_FAILED", LogActor.SYSTEM, None, None, facts)
+    admin.get("/dashboard/admin")
+    assert "WEBHOOK_SIGNATURE_VERIFICATION_FAILED 3" in admin.words
+    assert "type=WEBHOOK_SIGNATURE_VERIFICATION_FAILED" in admin.text
+    assert "from=now-24h" in admin.text
+
+
+def test_jobs_and_webhooks_show_their_health(admin: Browser, session: Session) -> None:
+    now = datetime.now(UTC)
+    long_ago = now - timedelta(hours=3)
+    for job, state, started in (
+        ("send_payouts", RunState.SUCCEEDED, long_ago),
+        ("send_payouts", RunState.FAILED, now),
+        ("keep_partitions", RunState.RUNNING, long_ago),
+    ):
+        session.add(
+            JobRun(job=job, slot=str(started), state=state, node="n", started_at=started, heartbeat_at=started,
+                   lease_until=started, ended_at=started if state is not RunState.RUNNING else None)
+        )  # fmt: skip
+    for n, state in enumerate((InboxState.RECEIVED, InboxState.RECEIVED, InboxState.DEAD)):
+        session.add(
+            StripeEvent(id=f"evt_{n}", type="payout.paid", livemode=False, payload=b"{}", request_id=uuid7(),
+                        stripe_created_at=long_ago, received_at=long_ago, state=state)
+        )  # fmt: skip
+    session.commit()
+    admin.get("/dashboard/admin")
+    assert "keep_partitions Interrompue" in admin.words
+    assert "send_payouts Échouée" in admin.words
+    assert "Réussie" not in admin.words
+    assert "À traiter 2 le plus ancien il y a 3 heures" in admin.words
+    assert "Abandonnés 1" in admin.words
+
+
+def test_failed_stuck_blocked_and_unmanaged_are_counted(admin: Browser, factory: Factory) -> None:
+    factory.payout(factory.creator(), status=PayoutStatus.FAILED)
+    factory.payout(factory.creator(), status=PayoutStatus.REVIEW)
+    factory.creator(is_payout_blocked=True, payout_block_reason="Litiges en cours")
+    factory.creator(stripe_schedule_interval="daily")
+    admin.get("/dashboard/admin")
+    assert "En retard 1" in admin.words
+    assert "Échoués en 7 jours 1" in admin.words
+    assert "Créateurs bloqués 1" in admin.words
+    assert "1 compte est versé par Stripe sans approbation" in admin.words
+
+
+def test_the_overview_asks_few_questions(admin: Browser, app: Flask, factory: Factory) -> None:
+    for _ in range(5):
+        factory.payout(factory.creator())
+    asked: list[str] = []
+    with app.app_context():
+        engine = db.engine
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    admin.get("/dashboard/admin")
+    event.remove(engine, "before_cursor_execute", note)
+    assert 0 < len(asked) <= 12
+
+
+def test_the_overview_is_for_admins_only(app: Flask, factory: Factory) -> None:
+    assert Browser(app).get("/dashboard/admin", follow=False).status_code == 302
+    for person in (factory.user(), factory.creator()):
+        assert Browser(app).sign_in(person.email).get("/dashboard/admin").status_code == 403
+
+
+def test_a_user_sees_their_own_page_and_nobody_else_does(app: Flask, admin: Browser, factory: Factory) -> None:
+    user = factory.user(name="Ugo")
+    page = Browser(app).sign_in(user.email)
+    page.get("/dashboard/user")
+    assert "Bonjour Ugo" in page.words
+    assert user.email in page.words
+    assert admin.get("/dashboard/user").status_code == 403
