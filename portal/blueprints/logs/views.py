@@ -1,1 +1,107 @@
 """Views of /dashboard/admin/system-logs."""
+
+from typing import Any
+
+from flask import abort, render_template, request
+
+from portal.audit.catalogue import CATALOGUE
+from portal.blueprints.access import requires
+from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
+from portal.blueprints.explorer import hidden, paged, searched
+from portal.blueprints.logs import bp
+from portal.blueprints.logs.words import EXPLORER, actor_label, chips, metadata_filter
+from portal.domain.people import Role
+from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
+from portal.queries.log_search import LogActor, LogLevel, LogSearch
+from portal.queries.paging import BadParameter, Cursor
+from portal.queries.transaction_entry import transactions_of_request
+from portal.unit_of_work import reading
+
+SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
+"""Filters with a field of their own that shows their value."""
+
+
+@bp.get("")
+@requires(Role.ADMIN)
+def index() -> str:
+    """The log, newest first, filtered by the address."""
+    search = searched(LogSearch, also=("open",))
+    opened = _opened()
+    page = paged(search, reading())
+    return render_template(
+        "logs/index.html",
+        page=page,
+        search=search,
+        explorer=EXPLORER,
+        pills=EXPLORER.pills(),
+        culprits=EXPLORER.culprits(LogSearch, reading()) if not page.rows and not search.order.cursor else [],
+        hidden=hidden(*SHOWN),
+        values={name: request.args.get(name) for name in SHOWN},
+        types=_suggestions(),
+        levels=EXPLORER.options("level", [level.value for level in reversed(LogLevel)]),
+        actors=EXPLORER.options("actor", [actor.value for actor in LogActor], actor_label),
+        kept_by_boxes=_kept_by_boxes(),
+        opened=opened,
+        detail_of=_detail,
+    )
+
+
+@bp.get("/<row_id>")
+@requires(Role.ADMIN)
+def detail(row_id: str) -> str:
+    """One event: alone, or as the fragment that opens below its row."""
+    searched(LogSearch, also=("partial",))
+    number = parse_row_id(row_id)
+    entry = find_log(reading(), number) if number is not None else None
+    if entry is None:
+        abort(404)
+    if request.args.get("partial") or request.headers.get("HX-Request"):
+        return render_template("logs/_detail.html", **_detail(entry))
+    return render_template("logs/detail.html", **_detail(entry), **_surroundings(entry))
+
+
+def _detail(entry: LogEntry) -> dict[str, Any]:
+    return {
+        "entry": entry,
+        "chips": chips(entry),
+        "things": things_in(entry.details),
+        "changes": changes_in(entry.details),
+        "stack": stack_of(entry.details),
+        "facts": facts_in(entry.details),
+        "raw": raw_text(entry.details),
+        "filter_href": metadata_filter,
+    }
+
+
+def _surroundings(entry: LogEntry) -> dict[str, Any]:
+    after, before = around(reading(), entry)
+    here = Cursor(entry.created_at, entry.id)
+    newer = Cursor(entry.created_at, entry.id, backwards=True)
+    return {
+        "after": after,
+        "before": before,
+        "explorer": EXPLORER,
+        "older_href": EXPLORER.href([("cursor", here.encode())]),
+        "newer_href": EXPLORER.href([("cursor", newer.encode())]),
+        "request_rows": same_request(reading(), entry.request_id),
+        "request_transactions": transactions_of_request(reading(), entry.request_id),
+    }
+
+
+def _opened() -> int | None:
+    given = request.args.get("open")
+    number = parse_row_id(given) if given else None
+    if given and number is None:
+        raise BadParameter("open", given, "le numéro d’un événement")
+    return number
+
+
+def _suggestions() -> list[str]:
+    starts = {f"{name.partition('_')[0]}_*" for name in CATALOGUE}
+    return sorted(starts) + sorted(CATALOGUE)
+
+
+def _kept_by_boxes() -> list[tuple[str, str]]:
+    """What the form of boxes carries along: all but the boxes themselves."""
+    values = {*LogLevel, *LogActor}
+    return [pair for pair in hidden() if not (pair[0] in {"level", "actor"} and pair[1] in values)]

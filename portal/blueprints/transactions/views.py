@@ -1,1 +1,94 @@
-"""Views of /dashboard/admin/logs."""
+"""Views of /dashboard/admin/logs, the book of money."""
+
+from typing import Any
+
+from flask import abort, render_template, request
+
+from portal.blueprints.access import requires
+from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
+from portal.blueprints.explorer import hidden, paged, searched
+from portal.blueprints.transactions import bp
+from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
+from portal.domain.people import Role
+from portal.queries.log_entry import parse_row_id, same_request
+from portal.queries.paging import BadParameter
+from portal.queries.transaction_entry import TransactionEntry, find_transaction, transactions_of_request
+from portal.queries.transaction_search import FILTERS, EntityType, TransactionEventType, TransactionSearch
+from portal.unit_of_work import reading
+
+SHOWN = tuple(name for name in FILTERS if name not in {"eventType", "entityType"})
+"""Filters with a field of their own that shows their value."""
+BOXES = {("entityType", kind.value) for kind in EntityType}
+
+
+@bp.get("")
+@requires(Role.ADMIN)
+def index() -> str:
+    """The book of money, newest first, filtered by the address."""
+    search = searched(TransactionSearch, also=("open",))
+    opened = _opened()
+    page = paged(search, reading())
+    empty = not page.rows and not search.order.cursor
+    return render_template(
+        "transactions/index.html",
+        page=page,
+        search=search,
+        explorer=EXPLORER,
+        pills=EXPLORER.pills(),
+        culprits=EXPLORER.culprits(TransactionSearch, reading()) if empty else [],
+        hidden=hidden(*SHOWN),
+        values={name: request.args.get(name) for name in SHOWN},
+        types=_suggestions(),
+        kinds=EXPLORER.options("entityType", [kind.value for kind in EntityType]),
+        kept_by_boxes=[
+            pair for pair in hidden() if pair not in {("entityType", kind.value) for kind in EntityType}
+        ],
+        opened=opened,
+        detail_of=_detail,
+    )
+
+
+@bp.get("/<row_id>")
+@requires(Role.ADMIN)
+def detail(row_id: str) -> str:
+    """One financial event: alone, or as the fragment that opens below its row."""
+    searched(TransactionSearch, also=("partial",))
+    number = parse_row_id(row_id)
+    entry = find_transaction(reading(), number) if number is not None else None
+    if entry is None:
+        abort(404)
+    if request.args.get("partial") or request.headers.get("HX-Request"):
+        return render_template("transactions/_detail.html", **_detail(entry))
+    others = [row for row in transactions_of_request(reading(), entry.request_id) if row.id != entry.id]
+    return render_template(
+        "transactions/detail.html",
+        **_detail(entry),
+        explorer=EXPLORER,
+        request_rows=same_request(reading(), entry.request_id),
+        request_transactions=others,
+    )
+
+
+def _detail(entry: TransactionEntry) -> dict[str, Any]:
+    return {
+        "entry": entry,
+        "chips": chips(entry),
+        "things": things_in({**entry.details, **owners(entry)}),
+        "stack": stack_of(entry.details),
+        "facts": facts_in(entry.details),
+        "raw": raw_text(entry.details),
+        "filter_href": metadata_filter,
+    }
+
+
+def _opened() -> int | None:
+    given = request.args.get("open")
+    number = parse_row_id(given) if given else None
+    if given and number is None:
+        raise BadParameter("open", given, "le numéro d’un événement")
+    return number
+
+
+def _suggestions() -> list[str]:
+    starts = {f"{kind.partition('_')[0]}_*" for kind in TransactionEventType}
+    return sorted(starts) + [kind.value for kind in TransactionEventType]

@@ -1,0 +1,203 @@
+"""What the explorers of both books share: links that add or drop a filter, pills, presets, the way back."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlencode
+
+from flask import Blueprint, g, request, url_for
+from flask_babel import lazy_gettext
+from werkzeug.datastructures import MultiDict
+
+from portal.blueprints.access import me
+from portal.domain.work import utc_now
+from portal.queries.paging import LIMITS, BadParameter, Page
+
+Pair = tuple[str, str]
+LEAST_TEXT, MOST_TEXT = 3, 120
+PLACE = ("cursor", "open", "partial")
+"""Parameters that say where one is, not what one looks for."""
+
+SPANS = (
+    ("now-1h", lazy_gettext("1 h")),
+    ("now-24h", lazy_gettext("24 h")),
+    ("now-7d", lazy_gettext("7 j")),
+    ("now-30d", lazy_gettext("30 j")),
+    ("now-90d", lazy_gettext("90 j")),
+)
+S = TypeVar("S", bound="Search", covariant=True)
+
+
+class Search(Protocol):
+    """A search that an address asks for."""
+
+    def page(self, session: Any) -> Page[Any]:
+        """The page at its cursor."""
+        ...
+
+    def finds_something(self, session: Any) -> bool:
+        """Whether any row passes."""
+        ...
+
+
+class SearchType(Protocol[S]):
+    """The class of a search."""
+
+    def from_args(self, args: Any, *, now: Any, tz: str, also: Iterable[str] = ()) -> S:
+        """The search of some parameters. Raises BadParameter."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """One active filter: how to remove it, and how to turn it around where that means something."""
+
+    name: str
+    value: str
+    label: str
+    remove_href: str
+    invert_href: str | None
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explorer:
+    """One explorer's page: where it is, what its filters are called, which of them can be turned around."""
+
+    endpoint: str
+    labels: Mapping[str, Any]
+    invertible: tuple[str, ...]
+
+    def href(self, pairs: Iterable[Pair]) -> str:
+        """The explorer with these parameters."""
+        query = urlencode(list(pairs))
+        return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
+
+    def only(self, name: str, value: str) -> str:
+        """The same search with one value in place of whatever a parameter had."""
+        return self.href([*_without(name), (name, value)])
+
+    def adding(self, name: str, value: str) -> str:
+        """The same search with one more value."""
+        return self.href([*pairs(), (name, value)])
+
+    def dropping(self, *names: str) -> str:
+        """The same search without some parameters."""
+        return self.href(_without(*names))
+
+    def row_href(self, row_id: int, is_open: bool) -> str:
+        """This page with a row opened in place, or closed again."""
+        place = [("cursor", c) for c in request.args.getlist("cursor") if c]
+        opened = [] if is_open else [("open", str(row_id))]
+        return f"{self.href([*pairs(), *place, *opened])}#log-{row_id}"
+
+    def fragment_href(self, endpoint: str, row_id: int) -> str:
+        """The fragment that opens below a row, with the search that its links narrow."""
+        return f"{url_for(endpoint, row_id=row_id)}?{urlencode([*pairs(), ('partial', '1')])}"
+
+    def pills(self) -> list[Pill]:
+        """The active filters, in the order of the address."""
+        return [self._pill(name, value) for name, value in pairs() if name in self.labels]
+
+    def _pill(self, name: str, value: str) -> Pill:
+        others = [pair for pair in pairs() if pair != (name, value)]
+        inverts = name in self.invertible
+        negated = inverts and value.startswith("-")
+        bare = value[1:] if negated else value
+        turned = self.href([*others, (name, bare if negated else f"-{bare}")]) if inverts else None
+        return Pill(name, value, f"{self.labels[name]} {bare}", self.href(others), turned, negated)
+
+    def presets(self) -> list[dict[str, Any]]:
+        """The spans before now."""
+        chosen = request.args.get("from")
+        kept = _without("from", "to")
+        return [
+            {"label": label, "href": self.href([*kept, ("from", span)]), "current": chosen == span}
+            for span, label in SPANS
+        ]
+
+    def sizes(self, limit: int) -> list[dict[str, Any]]:
+        """The lengths that a page may have."""
+        return [{"label": str(n), "href": self.only("limit", str(n)), "current": n == limit} for n in LIMITS]
+
+    def options(self, name: str, values: Iterable[Any], label: Callable[[Any], Any] = str) -> list[dict[str, Any]]:
+        """The values of a closed set as boxes, with the link that shows only one."""
+        given = request.args.getlist(name)
+        return [
+            {"value": v, "label": label(v), "checked": v in given, "only_href": self.only(name, v)} for v in values
+        ]
+
+    def around(self, page: Page[Any]) -> dict[str, str | None]:
+        """The links to the pages before and after."""
+        cursors = {"previous_href": page.previous, "next_href": page.next}
+        return {name: self.only("cursor", c.encode()) if c else None for name, c in cursors.items()}
+
+    def culprits(self, kind: SearchType[Search], session: Any) -> list[Pill]:
+        """The filters that alone empty the page: without one of them there is something to see."""
+        if len(self.pills()) < 2:
+            return []
+        return [pill for pill in self.pills() if self._revives(pill, kind, session)]
+
+    def _revives(self, pill: Pill, kind: SearchType[Search], session: Any) -> bool:
+        args = MultiDict(pair for pair in pairs() if pair != (pill.name, pill.value))
+        try:
+            return _search(kind, args).finds_something(session)
+        except BadParameter:
+            return False
+
+
+def only_metadata(explorer: Explorer, value: Any, exclude: bool) -> str | None:
+    """The search that keeps only a metadata value or leaves it out; None where text cannot say it."""
+    text = str(value)
+    sayable = LEAST_TEXT <= len(text) <= MOST_TEXT and not isinstance(value, bool) and value is not None
+    if '"' in text or "\n" in text or not sayable:
+        return None
+    q = f'{request.args.get("q", "")} {"-" if exclude else ""}"{text}"'.strip()
+    return explorer.only("q", q)
+
+
+def pairs() -> list[Pair]:
+    """This page's filters as its address gives them, blanks and the place left out."""
+    return [(k, v) for k, v in request.args.items(multi=True) if v.strip() and k not in PLACE]
+
+
+def hidden(*shown: str) -> list[Pair]:
+    """What a form that shows some parameters must carry along."""
+    return _without(*shown)
+
+
+def _without(*names: str) -> list[Pair]:
+    return [(k, v) for k, v in pairs() if k not in names]
+
+
+def searched(kind: SearchType[S], *, also: Iterable[str] = ()) -> S:
+    """The search of this address. A BadParameter leaves the way back: this address without what is wrong."""
+    try:
+        return _search(kind, request.args, also)
+    except BadParameter as error:
+        remember_way_back(error)
+        raise
+
+
+def _search(kind: SearchType[S], args: Any, also: Iterable[str] = ()) -> S:
+    return kind.from_args(args, now=utc_now(), tz=me().timezone, also=also)
+
+
+def paged(search: Search, session: Any) -> Page[Any]:
+    """The search's page; a search that takes too long leaves the way back."""
+    try:
+        return search.page(session)
+    except BadParameter as error:
+        remember_way_back(error)
+        raise
+
+
+def remember_way_back(error: BadParameter) -> None:
+    """Let the page of an error lead back to the same search without its parameter."""
+    kept = urlencode(_without(error.parameter))
+    g.back_href = f"{request.path}?{kept}" if kept else request.path
+
+
+def lead_back(bp: Blueprint) -> None:
+    """Give the error pages of a blueprint their way back."""
+    bp.context_processor(lambda: {"back_href": g.get("back_href")})

@@ -1,0 +1,76 @@
+"""What a trace's page says: its title, its steps as the timeline shows them, its rows with their links."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext, lazy_gettext
+
+from portal.blueprints.entities import KIND_LABELS
+from portal.blueprints.filters import duration_ms, money
+from portal.queries.payout_life import StepKey
+from portal.queries.trace import Trace, TraceItem
+from portal.queries.trace_steps import TraceStep
+
+STEP_LABELS = {
+    StepKey.REQUEST: lazy_gettext("Demandé"),
+    StepKey.DECISION: lazy_gettext("Approuvé"),
+    StepKey.SENDING: lazy_gettext("Envoyé à Stripe"),
+    StepKey.ACCEPTANCE: lazy_gettext("Pris en charge par Stripe"),
+    StepKey.ARRIVAL: lazy_gettext("Arrivé à la banque"),
+    StepKey.RETURN: lazy_gettext("Retourné par la banque"),
+    StepKey.CANCELLATION: lazy_gettext("Annulé"),
+}
+BOOK_LABELS = {
+    "log": (lazy_gettext("Journal"), "scroll-text"),
+    "transaction_log": (lazy_gettext("Transaction"), "receipt"),
+    "stripe": (lazy_gettext("Stripe"), "webhook"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownStep:
+    """One step as the timeline takes it."""
+
+    label: Any
+    state: str
+    at: datetime | None
+    due: datetime | None
+    actor: str | None
+    elapsed: str | None
+    href: str | None
+    note: str | None
+
+
+def title(trace: Trace) -> str:
+    """What the page is about."""
+    if trace.payout is not None:
+        payout = trace.payout.payout
+        amount = money(payout.amount_minor, payout.currency)
+        return str(gettext("Payout de %(amount)s à %(name)s", amount=amount, name=payout.creator.name))
+    return str(gettext("Trace : %(kind)s", kind=str(KIND_LABELS[trace.kind]).lower()))
+
+
+def shown_step(step: TraceStep) -> ShownStep:
+    """A step in the reader's words, with the link to the event that shows it."""
+    elapsed = duration_ms(step.step.elapsed) if step.step.elapsed else None
+    label = STEP_LABELS[step.step.key]
+    if step.type == "PAYOUT_REJECTED":
+        label = lazy_gettext("Rejeté")
+    href = url_for("logs.detail", row_id=step.log_id) if step.log_id else None
+    at, due, state = step.step.at, step.step.due, step.step.state.value
+    return ShownStep(label, state, at, due, step.actor, elapsed, href, step.note)
+
+
+def row_href(item: TraceItem) -> str | None:
+    """The permanent page of a row."""
+    if item.book == "stripe":
+        return url_for("traces.show", kind="event", id=item.id)
+    endpoint = "logs.detail" if item.book == "log" else "transactions.detail"
+    return url_for(endpoint, row_id=item.id)
+
+
+def gap(item: TraceItem) -> str | None:
+    """How long after the row before, where it is more than nothing."""
+    return f"+{duration_ms(item.gap)}" if item.gap else None

@@ -1,0 +1,170 @@
+"""The explorer of `log`: frozen parameters, one statement without COUNT or OFFSET, one page."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy.orm import Session
+
+from portal.models import Log
+from portal.models import LogActor as LogActor
+from portal.models import LogLevel as LogLevel
+from portal.queries import probes
+from portal.queries.log_entry import COLUMNS, LogEntry
+from portal.queries.paging import (
+    BadParameter,
+    Order,
+    Page,
+    cut_page,
+    parse_cursor,
+    parse_limit,
+    parse_uuid,
+    read_within,
+)
+from portal.queries.parameters import Arguments, Choice, choice, many, one, refuse_unknown, split_excluded
+from portal.queries.text_search import FreeText, parse_text
+from portal.queries.time_range import TimeRange, parse_time_range
+
+FILTERS = ("q", "level", "type", "actor", "actorId", "entity", "requestId", "from", "to")
+PARAMETERS = (*FILTERS, "tz", "cursor", "limit", "sort")
+TYPE = re.compile(r"[A-Za-z0-9_.:-]{0,79}[A-Za-z0-9_.:*]", re.ASCII)
+SORTS = {"-createdAt": False, "createdAt": True}
+
+
+@dataclass(frozen=True, slots=True)
+class LogSearch:
+    """What to show of the log. Values of one field are alternatives; fields add up.
+
+    In `level`, `type` and `actor` a leading `-` leaves a value out, as in `type=-CRON_*`.
+    """
+
+    level: Choice = field(default_factory=Choice)
+    type: Choice = field(default_factory=Choice)
+    actor: Choice = field(default_factory=Choice)
+    actor_id: str | None = None
+    entity: str | None = None
+    request_id: UUID | None = None
+    period: TimeRange = field(default_factory=TimeRange)
+    text: FreeText = field(default_factory=FreeText)
+    order: Order = field(default_factory=Order)
+    limit: int = 50
+    blame: tuple[str, str] = ("from", "")
+
+    @classmethod
+    def from_args(cls, args: Arguments, *, now: datetime, tz: str, also: Iterable[str] = ()) -> "LogSearch":
+        """The search that an address asks for; `also` are the page's own parameters. Raises BadParameter."""
+        refuse_unknown(args, {*PARAMETERS, *also})
+        period = parse_time_range(args, now=now, tz=tz)
+        return cls(
+            level=choice(args, "level", LogLevel),
+            type=_types(args),
+            actor=choice(args, "actor", LogActor),
+            actor_id=one(args, "actorId"),
+            entity=one(args, "entity"),
+            request_id=parse_uuid("requestId", one(args, "requestId")),
+            period=period,
+            text=parse_text(args, bounded=period.start is not None),
+            order=Order(parse_cursor(one(args, "cursor")), _oldest_first(args)),
+            limit=parse_limit(one(args, "limit")),
+            blame=("q", one(args, "q") or "") if one(args, "q") else ("from", one(args, "from") or ""),
+        )
+
+    def statement(self) -> Any:
+        """One row more than a page holds, in the order of reading."""
+        keys = self._keys()
+        if keys is None:
+            return self._cut(select(*COLUMNS).where(*self._conditions(), *self._kinds()), Log)
+        found = keys.subquery("found")
+        row = select(*COLUMNS).where(Log.id == found.c.id, Log.created_at == found.c.created_at)
+        row_of = row.limit(1).lateral("entry")
+        wanted = select(*row_of.c).select_from(found.join(row_of, true()))
+        return wanted.order_by(*self.order.columns(found.c.created_at, found.c.id))
+
+    def page(self, session: Session) -> Page[LogEntry]:
+        """The page at the cursor. Raises BadParameter when it takes more than three seconds."""
+        rows = read_within(session, self.statement(), blame=self.blame)
+        return cut_page([LogEntry(*row) for row in rows], self.limit, self.order.cursor)
+
+    def finds_something(self, session: Session) -> bool:
+        """Whether any row passes the filters. Raises BadParameter when that takes more than three seconds."""
+        return bool(read_within(session, self.statement().limit(1), blame=self.blame))
+
+    def _keys(self) -> Any:
+        """The page's keys from several walks of an index; None where one walk does."""
+        if self.entity is not None:
+            found = probes.naming(self.entity, [*self._conditions(), *self._kinds()], self._cut)
+        elif self._is_narrow or not (self.type.only or len(self.level.only) > 1):
+            return None
+        else:
+            levels = self.level.only or tuple(LogLevel)
+            conditions = [*self._conditions(), *self._left_out()]
+            found = probes.of_kinds(self.type.only, levels, conditions, self._cut)
+        return self._cut(select(found.c.created_at, found.c.id), found.c)
+
+    @property
+    def _is_narrow(self) -> bool:
+        """Whether an index of its own makes the rows few before their level and type matter."""
+        return self.request_id is not None or self.actor_id is not None or self.text.finds_by_index
+
+    def _cut(self, query: Any, place: Any) -> Any:
+        """`query` in reading order, one row longer than a page; `place` has its created_at and id."""
+        return query.order_by(*self.order.columns(place.created_at, place.id)).limit(self.limit + 1)
+
+    def _conditions(self) -> list[ColumnElement[bool]]:
+        """Everything but level, type and entity."""
+        found = [
+            *self.order.conditions(Log.created_at, Log.id),
+            *self.period.conditions(Log.created_at),
+            *self.text.conditions(Log.search),
+            *_chosen(Log.actor, self.actor),
+        ]
+        if self.actor_id is not None:
+            found.append(Log.actor_id == self.actor_id)
+        if self.request_id is not None:
+            found.append(Log.request_id == self.request_id)
+        return found
+
+    def _kinds(self) -> list[ColumnElement[bool]]:
+        wanted = [or_(*map(_is_type, self.type.only))] if self.type.only else []
+        if self.level.only:
+            wanted.append(_in(Log.level, self.level.only))
+        return [*wanted, *self._left_out()]
+
+    def _left_out(self) -> list[ColumnElement[bool]]:
+        types = [~_is_type(value) for value in self.type.without]
+        return types if not self.level.without else [*types, ~_in(Log.level, self.level.without)]
+
+
+def _types(args: Arguments) -> Choice:
+    only, without = split_excluded(many(args, "type"))
+    for value in (*only, *without):
+        if not TYPE.fullmatch(value):
+            expected = "un type comme PAYOUT_APPROVED, ou un début comme PAYOUT_ ou PAYOUT_* ; « - » devant exclut"
+            raise BadParameter("type", value, expected)
+    return Choice(only, without)
+
+
+def _oldest_first(args: Arguments) -> bool:
+    given = one(args, "sort")
+    if given is not None and given not in SORTS:
+        raise BadParameter("sort", given, "-createdAt ou createdAt")
+    return SORTS[given] if given else False
+
+
+def _is_type(value: str) -> ColumnElement[bool]:
+    prefix = probes.prefix_of(value)
+    return Log.type == value if prefix is None else Log.type.startswith(prefix, autoescape=True)
+
+
+def _chosen(column: Any, chosen: Choice) -> list[ColumnElement[bool]]:
+    only = [_in(column, chosen.only)] if chosen.only else []
+    return only if not chosen.without else [*only, ~_in(column, chosen.without)]
+
+
+def _in(column: Any, values: tuple[str, ...]) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = column == values[0] if len(values) == 1 else column.in_(values)
+    return found

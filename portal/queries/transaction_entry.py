@@ -1,0 +1,92 @@
+"""One event of `transaction_log` as pages show it, found by its id and its request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.models import EntityType, LogActor, LogLevel, TransactionEventType, TransactionLog
+from portal.models.currency import to_decimal
+from portal.queries.log_entry import MOST_OF_A_REQUEST
+
+COLUMNS = (
+    TransactionLog.id,
+    TransactionLog.created_at,
+    TransactionLog.event_type,
+    TransactionLog.entity_type,
+    TransactionLog.entity_id,
+    TransactionLog.stripe_event_id,
+    TransactionLog.amount_minor,
+    TransactionLog.currency,
+    TransactionLog.status,
+    TransactionLog.details,
+    TransactionLog.error_message,
+    TransactionLog.payment_id,
+    TransactionLog.payout_id,
+    TransactionLog.refund_id,
+    TransactionLog.actor,
+    TransactionLog.actor_id,
+    TransactionLog.request_id,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEntry:
+    """One financial event; `amount_minor` in minor units of `currency`, `details` its metadata."""
+
+    id: int
+    created_at: datetime
+    event_type: TransactionEventType
+    entity_type: EntityType
+    entity_id: str
+    stripe_event_id: str | None
+    amount_minor: int | None
+    currency: str | None
+    status: str | None
+    details: Mapping[str, Any]
+    error_message: str | None
+    payment_id: str | None
+    payout_id: str | None
+    refund_id: str | None
+    actor: LogActor
+    actor_id: str | None
+    request_id: UUID
+
+    @property
+    def amount(self) -> Decimal | None:
+        """The decimal amount."""
+        if self.amount_minor is None or self.currency is None:
+            return None
+        return to_decimal(self.amount_minor, self.currency)
+
+    @property
+    def level(self) -> LogLevel:
+        """How serious the event is by its type; the book itself keeps no level."""
+        return level_of(self.event_type)
+
+
+def level_of(event_type: str) -> LogLevel:
+    """The level of a financial event or of an event of Stripe's, by its type."""
+    if event_type.upper().endswith("FAILED"):
+        return LogLevel.ERROR
+    opened = event_type in {TransactionEventType.DISPUTE_CREATED, "charge.dispute.created"}
+    return LogLevel.WARNING if opened else LogLevel.INFO
+
+
+def find_transaction(session: Session, row_id: int) -> TransactionEntry | None:
+    """The event of an id."""
+    row: Any = session.execute(select(*COLUMNS).where(TransactionLog.id == row_id)).first()
+    return None if row is None else TransactionEntry(*row)
+
+
+def transactions_of_request(session: Session, request_id: UUID) -> Sequence[TransactionEntry]:
+    """The first financial events that one request, job run or delivery wrote, oldest first."""
+    query = select(*COLUMNS).where(TransactionLog.request_id == request_id)
+    query = query.order_by(TransactionLog.created_at, TransactionLog.id).limit(MOST_OF_A_REQUEST)
+    rows: Any = session.execute(query)
+    return [TransactionEntry(*row) for row in rows]

@@ -1,0 +1,146 @@
+"""The explorer of `transaction_log`: frozen parameters, one statement without COUNT or OFFSET, one page."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from portal.models import EntityType as EntityType
+from portal.models import TransactionEventType as TransactionEventType
+from portal.models import TransactionLog
+from portal.queries.amounts import AmountRange, parse_amounts
+from portal.queries.paging import (
+    BadParameter,
+    Order,
+    Page,
+    cut_page,
+    parse_cursor,
+    parse_limit,
+    parse_uuid,
+    read_within,
+)
+from portal.queries.parameters import Arguments, Choice, choice, many, one, refuse_unknown, split_excluded
+from portal.queries.probes import prefix_of
+from portal.queries.text_search import FreeText, parse_text
+from portal.queries.time_range import TimeRange, parse_time_range
+from portal.queries.transaction_entry import COLUMNS, TransactionEntry
+
+COLUMN_OF = {
+    "entityId": TransactionLog.entity_id,
+    "stripeEventId": TransactionLog.stripe_event_id,
+    "paymentId": TransactionLog.payment_id,
+    "payoutId": TransactionLog.payout_id,
+    "refundId": TransactionLog.refund_id,
+    "status": TransactionLog.status,
+}
+AMOUNTS = ("currency", "amountMin", "amountMax")
+FILTERS = ("q", "eventType", "entityType", *COLUMN_OF, *AMOUNTS, "requestId", "from", "to")
+PARAMETERS = (*FILTERS, "tz", "cursor", "limit")
+CURRENCY = re.compile("[A-Za-z]{3}")
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionSearch:
+    """What to show of the book of money. Values of one field are alternatives; fields add up.
+
+    In `event_type` and `entity_type` a leading `-` leaves a value out; `event_type` takes prefixes.
+    """
+
+    event_type: Choice = field(default_factory=Choice)
+    entity_type: Choice = field(default_factory=Choice)
+    exact: tuple[tuple[str, str], ...] = ()
+    currency: str | None = None
+    amounts: AmountRange = field(default_factory=AmountRange)
+    request_id: UUID | None = None
+    period: TimeRange = field(default_factory=TimeRange)
+    text: FreeText = field(default_factory=FreeText)
+    order: Order = field(default_factory=Order)
+    limit: int = 50
+    blame: tuple[str, str] = ("from", "")
+
+    @classmethod
+    def from_args(
+        cls, args: Arguments, *, now: datetime, tz: str, also: Iterable[str] = ()
+    ) -> "TransactionSearch":
+        """The search that an address asks for; `also` are the page's own parameters. Raises BadParameter."""
+        refuse_unknown(args, {*PARAMETERS, *also})
+        period = parse_time_range(args, now=now, tz=tz)
+        exact = [(name, one(args, name)) for name in COLUMN_OF]
+        return cls(
+            event_type=_event_types(args),
+            entity_type=choice(args, "entityType", EntityType),
+            exact=tuple((name, value) for name, value in exact if value is not None),
+            currency=_currency(args),
+            amounts=parse_amounts(args),
+            request_id=parse_uuid("requestId", one(args, "requestId")),
+            period=period,
+            text=parse_text(args, bounded=period.start is not None),
+            order=Order(parse_cursor(one(args, "cursor"))),
+            limit=parse_limit(one(args, "limit")),
+            blame=("q", one(args, "q") or "") if one(args, "q") else ("from", one(args, "from") or ""),
+        )
+
+    def statement(self) -> Any:
+        """One row more than a page holds, in the order of reading."""
+        place = (TransactionLog.created_at, TransactionLog.id)
+        conditions = [*self.order.conditions(*place), *self._conditions()]
+        return select(*COLUMNS).where(*conditions).order_by(*self.order.columns(*place)).limit(self.limit + 1)
+
+    def page(self, session: Session) -> Page[TransactionEntry]:
+        """The page at the cursor. Raises BadParameter when it takes more than three seconds."""
+        rows = read_within(session, self.statement(), blame=self.blame)
+        return cut_page([TransactionEntry(*row) for row in rows], self.limit, self.order.cursor)
+
+    def finds_something(self, session: Session) -> bool:
+        """Whether any row passes the filters. Raises BadParameter when that takes more than three seconds."""
+        return bool(read_within(session, self.statement().limit(1), blame=self.blame))
+
+    def _conditions(self) -> list[ColumnElement[bool]]:
+        book = TransactionLog
+        found = [
+            *self.period.conditions(book.created_at),
+            *self.text.conditions(book.search),
+            *self.amounts.conditions(book.amount_minor, book.currency),
+            *_chosen(book.event_type, self.event_type),
+            *_chosen(book.entity_type, self.entity_type),
+            *(COLUMN_OF[name] == value for name, value in self.exact),
+        ]
+        if self.currency is not None:
+            found.append(book.currency == self.currency)
+        return found if self.request_id is None else [*found, book.request_id == self.request_id]
+
+
+def _event_types(args: Arguments) -> Choice:
+    only, without = split_excluded(many(args, "eventType"))
+    return Choice(_resolved(only), _resolved(without))
+
+
+def _resolved(wanted: Iterable[str]) -> tuple[str, ...]:
+    """Prefixes replaced by the types that begin so. Raises BadParameter for a type that does not exist."""
+    found: list[str] = []
+    for value in wanted:
+        prefix = prefix_of(value)
+        every = [kind.value for kind in TransactionEventType]
+        types = [t for t in every if (t == value if prefix is None else t.startswith(prefix))]
+        if not types:
+            expected = f"{', '.join(TransactionEventType)}, ou un début comme PAYOUT_ ; « - » devant exclut"
+            raise BadParameter("eventType", value, expected)
+        found += types
+    return tuple(dict.fromkeys(found))
+
+
+def _currency(args: Arguments) -> str | None:
+    given = one(args, "currency")
+    if given is not None and not CURRENCY.fullmatch(given):
+        raise BadParameter("currency", given, "un code de devise ISO, comme EUR")
+    return given.upper() if given else None
+
+
+def _chosen(column: Any, chosen: Choice) -> list[ColumnElement[bool]]:
+    only = [column.in_(chosen.only)] if chosen.only else []
+    return only if not chosen.without else [*only, column.not_in(chosen.without)]
