@@ -52,12 +52,14 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     urls = database_urls(settings)
     app = Flask(__name__)
     app.config.from_mapping(_flask_config(settings, urls))
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the specification's own order
     app.extensions["settings"] = settings
     app.extensions["database_urls"] = urls
     app.extensions["stripe_gateway"] = Stripe(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, timeout=settings.stripe_timeout
     )
     writer.configure(create_engine(urls.app, **APART_POOL), strict=strict_catalogue)
+    access.register(app)  # first: whatever refuses a request later has a request id to name
     _bind_extensions(app)
     _register_edge(app)
     cli.register(app)
@@ -90,7 +92,6 @@ def _bind_extensions(app: Flask) -> None:
 
 
 def _register_edge(app: Flask) -> None:
-    access.register(app)
     errors.register(app)
     filters.register(app)
     for blueprint in BLUEPRINTS:

@@ -24,27 +24,33 @@ class _Forms(HTMLParser):
         super().__init__()
         self.forms: list[Form] = []
         self.inside = False
+        self.select: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
+        found = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(Form(found.get("action") or "", found.get("method") or "get"))
+            self.forms.append(Form(found.get("action", ""), found.get("method", "get")))
             self.inside = True
-        elif tag == "input" and self.inside and found.get("name") and found.get("type") not in {"submit"}:
-            unchecked = found.get("type") in {"checkbox", "radio"} and "checked" not in found
-            if not unchecked:
-                self.forms[-1].fields[str(found["name"])] = found.get("value") or ""
-        elif tag in {"select", "textarea"} and self.inside and found.get("name"):
-            self.forms[-1].fields.setdefault(str(found["name"]), "")
-            self.select = str(found["name"])
-        elif (
-            tag == "option" and self.inside and ("selected" in found or not self.forms[-1].fields.get(self.select))
-        ):
-            self.forms[-1].fields[self.select] = found.get("value") or ""
+        elif self.inside and (tag == "option" or "name" in found):
+            self._control(tag, found)
+
+    def _control(self, tag: str, found: dict[str, str]) -> None:
+        fields = self.forms[-1].fields
+        if tag == "input" and found.get("type") != "submit":
+            if found.get("type") not in {"checkbox", "radio"} or "checked" in found:
+                fields[found["name"]] = found.get("value", "")
+        elif tag == "textarea":
+            fields[found["name"]] = ""
+        elif tag == "select":
+            self.select = found["name"]
+        elif tag == "option" and self.select and ("selected" in found or self.select not in fields):
+            fields[self.select] = found.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self.inside = False
+        elif tag == "select":
+            self.select = None
 
 
 class Browser:

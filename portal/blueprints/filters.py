@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from babel.numbers import format_currency
 from flask import Flask, g, request, session, url_for
@@ -52,6 +53,7 @@ ADMIN_NAVIGATION = (
     NavigationItem(lazy_gettext("Transactions"), "transactions.index", "receipt", "t"),
     NavigationItem(lazy_gettext("Payouts"), "payouts.index", "banknote", "v"),
     NavigationItem(lazy_gettext("Créateurs"), "creators.index", "users", "c"),
+    NavigationItem(lazy_gettext("Tâches"), "jobs.index", "clock", "j"),
 )
 CREATOR_NAVIGATION = (
     NavigationItem(lazy_gettext("Tableau de bord"), "creator.dashboard", "layout-dashboard", "o"),
@@ -84,8 +86,11 @@ def select_locale() -> str:
 
 
 def select_timezone() -> str:
-    """The person's zone."""
+    """The zone that a link asks for, else the person's."""
     somebody = person()
+    asked = request.args.get("tz", "")
+    if asked in available_timezones():
+        return asked
     return somebody.timezone if somebody else DEFAULT_TIMEZONE
 
 
@@ -200,7 +205,7 @@ def duration_ms(milliseconds: float | timedelta | None) -> str:
     seconds = milliseconds / 1000
     if seconds < 60:
         return f"{format_decimal(Decimal(str(round(seconds, 1))))}\u00a0s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
         return f"{minutes}\u00a0min {rest:02d}\u00a0s"
     hours, minutes = divmod(minutes, 60)
