@@ -53,7 +53,6 @@ ADMIN_NAVIGATION = (
     NavigationItem(lazy_gettext("Transactions"), "transactions.index", "receipt", "t"),
     NavigationItem(lazy_gettext("Payouts"), "payouts.index", "banknote", "v"),
     NavigationItem(lazy_gettext("Créateurs"), "creators.index", "users", "c"),
-    NavigationItem(lazy_gettext("Tâches"), "jobs.index", "clock", "j"),
 )
 CREATOR_NAVIGATION = (
     NavigationItem(lazy_gettext("Tableau de bord"), "creator.dashboard", "layout-dashboard", "o"),
