@@ -16,7 +16,7 @@ from portal.blueprints.access import SignedIn, person, settings
 from portal.domain.money import to_decimal
 from portal.domain.people import Role
 from portal.domain.work import utc_now
-from portal.queries.dashboard import count_to_approve
+from portal.queries.dashboard import count_to_approve, find_sending_pause
 from portal.unit_of_work import reading
 
 LANGUAGES = {"fr": "Français", "en": "English"}
@@ -107,6 +107,7 @@ def frame() -> dict[str, Any]:
         "density": "normal",
         "home_href": url_for("dashboard.home"),
         "timezone_label": select_timezone(),
+        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role is Role.ADMIN else None,
     }
 
 

@@ -10,6 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.models.base import Base, Timestamp
 
 
+SENDING_PAUSED = "payout_sending_paused"
+"""The setting that stops all sending while it exists: reason, since, by."""
+
+
 class Setting(Base):
     """One named value with who set it last."""
 

@@ -17,15 +17,35 @@ from portal.models import (
     LogLevel,
     Payout,
     PayoutStatus,
+    Setting,
     StripeEvent,
     TransactionLog,
 )
+from portal.models.setting import SENDING_PAUSED
 from portal.queries.payout_search import is_stuck
 
 FAILED_WITHIN = timedelta(days=7)
 ERRORS_WITHIN = timedelta(hours=24)
 ERRORS_SHOWN = 8
 MONEY_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SendingPause:
+    """Why no payout is being sent, since when, and by whose decision."""
+
+    reason: str
+    since: datetime
+    by: str
+
+
+def find_sending_pause(session: Session) -> SendingPause | None:
+    """The pause of all sending, if there is one."""
+    setting = session.get(Setting, SENDING_PAUSED, populate_existing=True)
+    if setting is None:
+        return None
+    value = setting.value
+    return SendingPause(str(value["reason"]), datetime.fromisoformat(value["since"]), str(value["by"]))
 
 
 def count_to_approve(session: Session) -> int:

@@ -72,3 +72,22 @@ class RejectPayoutForm(_DecisionForm):
     def is_short(self) -> bool:
         """Whether there is an explanation, but hardly one."""
         return 0 < len((self.reason.data or "").strip()) < SHORTEST_REASON
+
+
+class RetryPayoutForm(FlaskForm):  # type: ignore[misc]
+    """Why a payout may be sent again; the rules check the reason."""
+
+    reason = TextAreaField(
+        _("Raison de la nouvelle tentative"), [InputRequired(), Length(SHORTEST_REASON, LONGEST_REASON)]
+    )
+
+
+class CancelPayoutForm(FlaskForm):  # type: ignore[misc]
+    """A cancellation: nothing to fill in."""
+
+
+class PauseSendingForm(FlaskForm):  # type: ignore[misc]
+    """Pausing or resuming all sending, with the reason that every admin will read."""
+
+    action = HiddenField()
+    reason = TextAreaField(_("Raison"), [InputRequired(), Length(SHORTEST_REASON, LONGEST_REASON)])

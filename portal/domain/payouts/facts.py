@@ -11,8 +11,8 @@ from portal.audit.system_log import log_payout_event
 from portal.models import Creator, Payout, PayoutAttempt, PayoutStatus, Setting
 from portal.models.currency import to_decimal
 from portal.models.payout import RESERVED
+from portal.models.setting import SENDING_PAUSED as SENDING_PAUSED
 
-SENDING_PAUSED = "payout_sending_paused"
 
 
 def lock_creator(session: Session, creator_id: UUID) -> Creator | None:
