@@ -9,7 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, Timestamp
 
-
 SENDING_PAUSED = "payout_sending_paused"
 """The setting that stops all sending while it exists: reason, since, by."""
 

@@ -14,7 +14,6 @@ from portal.models.payout import RESERVED
 from portal.models.setting import SENDING_PAUSED as SENDING_PAUSED
 
 
-
 def lock_creator(session: Session, creator_id: UUID) -> Creator | None:
     """The creator, locked and freshly read; always locked before one of its payouts."""
     return session.get(Creator, creator_id, with_for_update={"of": Creator}, populate_existing=True)
