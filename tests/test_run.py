@@ -1,4 +1,4 @@
-"""run.py itself: what it asks of the machine, what it installs, what it starts and how it ends."""
+"""run.py and launcher/: what it asks of the machine, what it installs, what it starts and how it ends."""
 
 from __future__ import annotations
 
@@ -20,6 +20,25 @@ from pathlib import Path
 import pytest
 
 import run
+from launcher.children import open_log
+from launcher.commands import dispatch
+from launcher.install import (
+    ensure_installed,
+    is_installed,
+    make_venv,
+    package_count,
+    pip_wheel,
+    stamp,
+    stamp_path,
+    venv_python,
+)
+from launcher.instance import locked, refuse_second, remember, remembered
+from launcher.plan import Plan, child_environment, plan_from
+from launcher.ports import answers, check_port, choose_port
+from launcher.signals import Signals, Stopped
+from launcher.start import welcome
+from launcher.supervisor import Supervisor
+from launcher.terminal import RunError
 
 ROOT = Path(run.__file__).parent
 
@@ -27,7 +46,7 @@ ROOT = Path(run.__file__).parent
 @pytest.fixture
 def bare_root(tmp_path: Path) -> Path:
     """A checkout whose only requirement is the pip wheel in its vendor/, so that no network is needed."""
-    wheel = run.pip_wheel(ROOT)
+    wheel = pip_wheel(ROOT)
     (tmp_path / "vendor").mkdir()
     shutil.copy(wheel, tmp_path / "vendor")
     (tmp_path / "requirements.txt").write_text(f"# one\n--no-index\n./vendor/{wheel.name}\n")
@@ -42,20 +61,20 @@ def listener() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> run.Plan:
-    return run.plan_from({"PORTAL_INSTANCE": str(tmp_path / "instance")})
+def plan(tmp_path: Path) -> Plan:
+    return plan_from({"PORTAL_INSTANCE": str(tmp_path / "instance")})
 
 
 @pytest.fixture
-def supervisor(plan: run.Plan, tmp_path: Path) -> Iterator[run.Supervisor]:
+def supervisor(plan: Plan, tmp_path: Path) -> Iterator[Supervisor]:
     """One whose programs are modules of a scratch folder, run by this Python."""
-    python = run.venv_python(tmp_path)
+    python = venv_python(tmp_path)
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
     (tmp_path / "portal").mkdir()
     (tmp_path / "portal" / "__init__.py").touch()
     (tmp_path / "portal" / "database.py").write_text("import sys; print('asked to', *sys.argv[1:])")
-    made = run.Supervisor(plan, run.child_environment(plan, os.environ, None), run.Signals(), tmp_path)
+    made = Supervisor(plan, child_environment(plan, os.environ, None), Signals(), tmp_path)
     yield made
     for child in made.children:
         child.end(0, made.signals)
@@ -75,24 +94,25 @@ def test_a_recent_python_is_accepted(version: tuple[int, ...]) -> None:
 
 
 def test_an_old_python_is_told_which_one_is_needed() -> None:
-    with pytest.raises(run.RunError, match=r"needs Python 3\.11 or newer; /bin/python3 is Python 3\.10\.9"):
+    with pytest.raises(RunError, match=r"needs Python 3\.11 or newer; /bin/python3 is Python 3\.10\.9"):
         run.check_python((3, 10, 9), "posix", "/bin/python3")
 
 
 def test_windows_is_told_to_use_wsl() -> None:
-    with pytest.raises(run.RunError, match="WSL"):
+    with pytest.raises(RunError, match="WSL"):
         run.check_python((3, 13, 0), "nt", "python.exe")
 
 
-def test_an_old_python_can_read_the_file() -> None:
-    ast.parse(Path(run.__file__).read_text("utf-8"), feature_version=(3, 7))
+@pytest.mark.parametrize("name", ["run.py", "launcher/__init__.py", "launcher/terminal.py"])
+def test_an_old_python_can_read_the_file(name: str) -> None:
+    ast.parse((ROOT / name).read_text("utf-8"), feature_version=(3, 7))
 
 
 # --- the plan
 
 
 def test_without_variables_everything_is_local() -> None:
-    plan = run.plan_from({}, Path("/srv/portal"))
+    plan = plan_from({}, Path("/srv/portal"))
     assert (plan.url, plan.instance) == ("http://127.0.0.1:8000", Path("/srv/portal/instance"))
     assert plan.own_database
     assert plan.own_stripe
@@ -100,27 +120,27 @@ def test_without_variables_everything_is_local() -> None:
 
 
 def test_a_real_stripe_account_never_gets_the_demo() -> None:
-    plan = run.plan_from({"STRIPE_SECRET_KEY": "sk_test_1"})
+    plan = plan_from({"STRIPE_SECRET_KEY": "sk_test_1"})
     assert not plan.own_stripe
     assert not plan.seeds
 
 
 def test_production_never_gets_the_demo() -> None:
-    assert not run.plan_from({"PORTAL_ENV": "production"}).seeds
+    assert not plan_from({"PORTAL_ENV": "production"}).seeds
 
 
 def test_a_database_of_ones_own_is_not_stopped() -> None:
-    assert not run.plan_from({"DATABASE_URL": "postgresql://db/portal"}).own_database
+    assert not plan_from({"DATABASE_URL": "postgresql://db/portal"}).own_database
 
 
 @pytest.mark.parametrize("text", ["abc", "0", "-1", "65536", "80.0", "٣"])
 def test_a_wrong_port_is_named(text: str) -> None:
-    with pytest.raises(run.RunError, match="PORT must be a number from 1 to 65535"):
-        run.plan_from({"PORT": text})
+    with pytest.raises(RunError, match="PORT must be a number from 1 to 65535"):
+        plan_from({"PORT": text})
 
 
-def test_children_learn_where_things_are(plan: run.Plan) -> None:
-    given = run.child_environment(plan, {"LANG": "fr"}, 4242)
+def test_children_learn_where_things_are(plan: Plan) -> None:
+    given = child_environment(plan, {"LANG": "fr"}, 4242)
     assert given["STRIPE_API_BASE"] == "http://127.0.0.1:4242"
     assert given["PUBLIC_URL"] == "http://127.0.0.1:8000"
     assert given["PORTAL_INSTANCE"] == str(plan.instance)
@@ -129,8 +149,8 @@ def test_children_learn_where_things_are(plan: run.Plan) -> None:
 
 def test_what_is_set_is_kept() -> None:
     environ = {"PUBLIC_URL": "https://portal.example", "STRIPE_SECRET_KEY": "sk_test_1", "HOST": "0.0.0.0"}
-    plan = run.plan_from(environ)
-    given = run.child_environment(plan, environ, 4242)
+    plan = plan_from(environ)
+    given = child_environment(plan, environ, 4242)
     assert given["PUBLIC_URL"] == "https://portal.example"
     assert "STRIPE_API_BASE" not in given
     assert plan.url == "http://127.0.0.1:8000"
@@ -140,14 +160,14 @@ def test_what_is_set_is_kept() -> None:
 
 
 def test_the_stamp_follows_requirements_and_interpreter() -> None:
-    noted = run.stamp(b"Flask==3", "cpython-311-x86_64")
-    assert noted == run.stamp(b"Flask==3", "cpython-311-x86_64")
-    assert noted != run.stamp(b"Flask==4", "cpython-311-x86_64")
-    assert noted != run.stamp(b"Flask==3", "cpython-312-x86_64")
+    noted = stamp(b"Flask==3", "cpython-311-x86_64")
+    assert noted == stamp(b"Flask==3", "cpython-311-x86_64")
+    assert noted != stamp(b"Flask==4", "cpython-311-x86_64")
+    assert noted != stamp(b"Flask==3", "cpython-312-x86_64")
 
 
 def test_comments_and_options_are_no_packages() -> None:
-    assert run.package_count("# web\nFlask==3\n\n--no-index\n  six==1\n") == 2
+    assert package_count("# web\nFlask==3\n\n--no-index\n  six==1\n") == 2
 
 
 def test_the_install_needs_neither_pip_nor_ensurepip(
@@ -157,29 +177,29 @@ def test_the_install_needs_neither_pip_nor_ensurepip(
     monkeypatch.setitem(sys.modules, "ensurepip", None)
     (bare_root / ".venv" / "bin").mkdir(parents=True)  # half made, by an interrupted start
     (bare_root / ".venv" / "bin" / "python").symlink_to("/nowhere/python")
-    run.ensure_installed(bare_root, run.Signals())
-    shown = subprocess.run([run.venv_python(bare_root), "-m", "pip", "--version"], capture_output=True, check=True)
+    ensure_installed(bare_root, Signals())
+    shown = subprocess.run([venv_python(bare_root), "-m", "pip", "--version"], capture_output=True, check=True)
     assert str(bare_root).encode() in shown.stdout
     assert "Installing 1 packages" in capsys.readouterr().out
 
-    run.ensure_installed(bare_root, run.Signals())
+    ensure_installed(bare_root, Signals())
     assert capsys.readouterr().out == ""
 
-    run.stamp_path(bare_root).unlink()  # as after an install cut short
-    assert not run.is_installed(bare_root)
+    stamp_path(bare_root).unlink()  # as after an install cut short
+    assert not is_installed(bare_root)
 
 
 def test_a_package_that_cannot_be_had_is_told_with_pips_last_words(bare_root: Path) -> None:
     (bare_root / "requirements.txt").write_text("--no-index\nno-such-package==1\n")
-    with pytest.raises(run.RunError, match=r"could not be installed(?s:.*)no-such-package"):
-        run.ensure_installed(bare_root, run.Signals())
-    assert not run.stamp_path(bare_root).exists()
+    with pytest.raises(RunError, match=r"could not be installed(?s:.*)no-such-package"):
+        ensure_installed(bare_root, Signals())
+    assert not stamp_path(bare_root).exists()
 
 
 def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "venv", None)
-    with pytest.raises(run.RunError, match="apt install python3-venv"):
-        run.make_venv(tmp_path)
+    with pytest.raises(RunError, match="apt install python3-venv"):
+        make_venv(tmp_path)
 
 
 # --- ports, locks, notes
@@ -187,40 +207,40 @@ def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path, monkeypat
 
 def test_a_taken_port_is_refused_with_the_variable_to_set(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
-    with pytest.raises(run.RunError, match=f"Port {port} is taken. Choose another: PORT="):
-        run.check_port(run.plan_from({"PORT": str(port)}))
+    with pytest.raises(RunError, match=f"Port {port} is taken. Choose another: PORT="):
+        check_port(plan_from({"PORT": str(port)}))
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
-    with pytest.raises(run.RunError, match=r"Cannot listen on HOST=192\.0\.2\.1"):
-        run.check_port(run.plan_from({"HOST": "192.0.2.1", "PORT": "18999"}))
+    with pytest.raises(RunError, match=r"Cannot listen on HOST=192\.0\.2\.1"):
+        check_port(plan_from({"HOST": "192.0.2.1", "PORT": "18999"}))
 
 
 def test_the_remembered_port_is_taken_again_when_free(listener: socket.socket) -> None:
     taken = listener.getsockname()[1]
-    free = run.choose_port(None, 8000)
-    assert run.choose_port(free, 8000) == free
-    assert run.choose_port(taken, 8000) != taken
-    assert run.choose_port(free, free) != free
-    assert run.choose_port("nonsense", 8000) > 0
+    free = choose_port(None, 8000)
+    assert choose_port(free, 8000) == free
+    assert choose_port(taken, 8000) != taken
+    assert choose_port(free, free) != free
+    assert choose_port("nonsense", 8000) > 0
 
 
 def test_notes_survive_and_a_broken_file_counts_as_none(tmp_path: Path) -> None:
-    assert run.remembered(tmp_path) == {}
-    run.remember(tmp_path, {"stripe_port": 4242})
-    assert run.remembered(tmp_path) == {"stripe_port": 4242}
+    assert remembered(tmp_path) == {}
+    remember(tmp_path, {"stripe_port": 4242})
+    assert remembered(tmp_path) == {"stripe_port": 4242}
     for broken in ("{", "[1]", ""):
         (tmp_path / "run.json").write_text(broken)
-        assert run.remembered(tmp_path) == {}
+        assert remembered(tmp_path) == {}
 
 
-def test_a_second_start_on_one_instance_is_refused(plan: run.Plan) -> None:
+def test_a_second_start_on_one_instance_is_refused(plan: Plan) -> None:
     plan.instance.mkdir()
-    run.remember(plan.instance, {"url": "http://127.0.0.1:8000"})
+    remember(plan.instance, {"url": "http://127.0.0.1:8000"})
     with (
-        run.locked(plan.instance, on_busy=lambda: None),
-        pytest.raises(run.RunError, match=r"already runs on .*: http://127\.0\.0\.1:8000"),
-        run.locked(plan.instance, on_busy=lambda: run.refuse_second(plan)),
+        locked(plan.instance, on_busy=lambda: None),
+        pytest.raises(RunError, match=r"already runs on .*: http://127\.0\.0\.1:8000"),
+        locked(plan.instance, on_busy=lambda: refuse_second(plan)),
     ):
         pass
 
@@ -241,36 +261,36 @@ def test_a_server_in_trouble_does_not_count_as_answering() -> None:
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         try:
-            assert [run.answers("127.0.0.1", port, "/healthz") for _ in range(3)] == [False, True, True]
+            assert [answers("127.0.0.1", port, "/healthz") for _ in range(3)] == [False, True, True]
         finally:
             server.shutdown()
             thread.join()
-    assert not run.answers("127.0.0.1", port, "/healthz")
+    assert not answers("127.0.0.1", port, "/healthz")
 
 
 # --- the children
 
 
-def test_a_child_that_dies_is_named_with_its_last_lines(supervisor: run.Supervisor) -> None:
+def test_a_child_that_dies_is_named_with_its_last_lines(supervisor: Supervisor) -> None:
     log = supervisor.plan.logs / "stripe.log"
     log.parent.mkdir(parents=True)
     log.write_text("of an earlier start\n")
     name = program(supervisor.root, "fragile", "import sys; print('a bug'); sys.exit(7)")
     supervisor.serve("stripe", name)
-    with pytest.raises(run.RunError, match="stripe ended with status 7") as caught:
+    with pytest.raises(RunError, match="stripe ended with status 7") as caught:
         supervisor.watch()
     assert "  a bug" in str(caught.value)
     assert "earlier" not in str(caught.value)
 
 
-def test_a_setup_that_fails_stops_the_start(supervisor: run.Supervisor) -> None:
+def test_a_setup_that_fails_stops_the_start(supervisor: Supervisor) -> None:
     name = program(supervisor.root, "failing", "raise SystemExit('migration 7 failed')")
-    with pytest.raises(run.RunError, match=r"setup ended with status 1(?s:.*)migration 7 failed"):
+    with pytest.raises(RunError, match=r"setup ended with status 1(?s:.*)migration 7 failed"):
         supervisor.finish("setup", name)
 
 
 def test_stopping_lets_each_child_finish_in_reverse_order_then_the_database(
-    supervisor: run.Supervisor,
+    supervisor: Supervisor,
 ) -> None:
     polite = """
 import signal, sys, time
@@ -291,7 +311,7 @@ time.sleep(60)
     assert "asked to stop" in (supervisor.plan.logs / "setup.log").read_text()
 
 
-def test_a_deaf_child_is_killed_with_all_it_started(supervisor: run.Supervisor) -> None:
+def test_a_deaf_child_is_killed_with_all_it_started(supervisor: Supervisor) -> None:
     deaf = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -305,17 +325,17 @@ time.sleep(60)
     await_end(int(written.split()[0]))
 
 
-def test_a_request_to_stop_ends_a_running_setup(supervisor: run.Supervisor) -> None:
+def test_a_request_to_stop_ends_a_running_setup(supervisor: Supervisor) -> None:
     name = program(supervisor.root, "lasting", "import time; time.sleep(60)")
     supervisor.signals.note(signal.SIGTERM, None)
     begun = time.monotonic()
-    with pytest.raises(run.Stopped):
+    with pytest.raises(Stopped):
         supervisor.finish("setup", name)
     assert time.monotonic() - begun < 5
 
 
 def test_only_a_second_ctrl_c_makes_haste() -> None:
-    signals = run.Signals()
+    signals = Signals()
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
         signals.note(number, None)
     assert signals.asked == 1
@@ -324,10 +344,10 @@ def test_only_a_second_ctrl_c_makes_haste() -> None:
 
 
 def test_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "LOG_CAP", 3)
+    monkeypatch.setattr("launcher.children.LOG_CAP", 3)
     log = tmp_path / "portal.log"
     log.write_text("much")
-    with run.open_log(log) as stream:
+    with open_log(log) as stream:
         assert stream.tell() == 0
     assert (tmp_path / "portal.log.1").read_text() == "much"
 
@@ -336,8 +356,8 @@ def test_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_welcome_tells_the_demo_sign_ins_only_with_the_demo() -> None:
-    local = run.plan_from({})
-    shown = run.welcome(local, run.child_environment(local, {}, 4242))
+    local = plan_from({})
+    shown = welcome(local, child_environment(local, {}, 4242))
     for part in (
         "http://127.0.0.1:8000",
         "admin@callastar.test",
@@ -347,14 +367,14 @@ def test_the_welcome_tells_the_demo_sign_ins_only_with_the_demo() -> None:
     ):
         assert part in shown
     environ = {"STRIPE_SECRET_KEY": "sk_test_1", "DATABASE_URL": "postgresql://db/portal"}
-    shown = run.welcome(run.plan_from(environ), environ)
+    shown = welcome(plan_from(environ), environ)
     assert "callastar.test" not in shown
     assert "sk_test_1" not in shown
     assert "postgresql://" not in shown
 
 
 def test_help_lists_commands_and_variables(capsys: pytest.CaptureFixture[str]) -> None:
-    run.dispatch(["--help"], run.Signals())
+    dispatch(["--help"], Signals())
     shown = capsys.readouterr().out
     for word in ("run.py test", "run.py flask", "PORTAL_INSTANCE", "DATABASE_URL", "STRIPE_SECRET_KEY"):
         assert word in shown
@@ -367,7 +387,7 @@ def test_an_unknown_command_is_a_sentence_and_a_failure() -> None:
 
 
 def test_the_notes_are_readable_by_people(tmp_path: Path) -> None:
-    run.remember(tmp_path, {"port": 8000, "url": "http://127.0.0.1:8000"})
+    remember(tmp_path, {"port": 8000, "url": "http://127.0.0.1:8000"})
     assert json.loads((tmp_path / "run.json").read_text())["port"] == 8000
 
 
