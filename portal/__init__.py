@@ -14,8 +14,10 @@ from portal.blueprints.api import bp as api
 from portal.blueprints.auth import bp as auth
 from portal.blueprints.creator import bp as creator
 from portal.blueprints.creators import bp as creators
+from portal.blueprints.cron import bp as cron
 from portal.blueprints.dashboard import bp as dashboard
 from portal.blueprints.health import bp as health
+from portal.blueprints.jobs import bp as job_pages
 from portal.blueprints.logs import bp as logs
 from portal.blueprints.payouts import bp as payouts
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
@@ -24,6 +26,7 @@ from portal.blueprints.transactions import bp as transactions
 from portal.config import Settings, load_settings
 from portal.database import DatabaseUrls, database_urls
 from portal.extensions import babel, csrf, db, login_manager, migrate
+from portal.jobs import desk
 from portal.stripe_gateway import Stripe
 
 ROOT = Path(__file__).parent.parent
@@ -37,10 +40,12 @@ BLUEPRINTS = (
     creators,
     creator,
     api,
+    job_pages,
+    cron,
     stripe_webhooks,
     health,
 )
-UNSIGNED_FORMS = (stripe_webhooks,)  # Stripe signs its posts itself
+UNSIGNED_FORMS = (stripe_webhooks, cron)  # Stripe signs its posts itself; an outside clock knows a secret
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
 APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_pre_ping": True}
 MAX_FORM = 64 * 1024
@@ -62,6 +67,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     access.register(app)  # first: whatever refuses a request later has a request id to name
     _bind_extensions(app)
     _register_edge(app)
+    desk.register(app)
     cli.register(app)
     return app
 

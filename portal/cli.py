@@ -8,6 +8,7 @@ from flask.cli import AppGroup
 
 from portal.demo.commands import demo
 from portal.domain.people import create_user
+from portal.jobs.commands import jobs
 from portal.models import Role
 from portal.stripe_sandbox import SandboxSettings
 from portal.stripe_sandbox.server import serve
@@ -21,6 +22,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(users)
     app.cli.add_command(stripe_sandbox)
     app.cli.add_command(demo)
+    app.cli.add_command(jobs)
 
 
 @users.command("create")

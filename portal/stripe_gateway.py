@@ -1,6 +1,7 @@
 """The only code that talks to Stripe's SDK: implements domain.gateway with plain results and our own errors."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ T = TypeVar("T")
 API_VERSION = "2026-10-28.endive"
 TOLERANCE = timedelta(seconds=300)
 PAGE = 100
+RETURNED = ("payout_failure", "payout_cancel")
 
 
 class Stripe:
@@ -67,15 +69,35 @@ class Stripe:
 
     def list_payouts(self, account: str, created_from: datetime) -> list[StripePayout]:
         """Every payout of the account created since `created_from`, newest first."""
-        options: Any = {"stripe_account": account}
-        found: list[StripePayout] = []
+        listed = self._every(self._client.v1.payouts.list, account, created_from)
+        return [_payout(account, item) for item in listed]
+
+    def list_events(
+        self, account: str | None, created_from: datetime, types: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Every event of these types since `created_from`, newest first; `account` None is the platform's own."""
+        return list(self._every(self._client.v1.events.list, account, created_from, types=list(types)))
+
+    def sum_receipts(self, account: str, created_from: datetime) -> Mapping[str, int]:
+        """What came into the balance since, in minor units by currency; payouts that came back left out."""
+        received: Counter[str] = Counter()
+        for item in self._every(self._client.v1.balance_transactions.list, account, created_from):
+            if item["net"] > 0 and item["type"] not in RETURNED:
+                received[item["currency"].upper()] += item["net"]
+        return received
+
+    def _every(
+        self, ask: Callable[[Any, Any], Any], account: str | None, created_from: datetime, **filters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Every object of a list created since, page after page, newest first."""
+        options: Any = {"stripe_account": account} if account else {}
+        params: Any = {"created": {"gte": int(created_from.timestamp())}, "limit": PAGE, **filters}
         while True:
-            after = {"starting_after": found[-1].id} if found else {}
-            params: Any = {"created": {"gte": int(created_from.timestamp())}, "limit": PAGE, **after}
-            page = self._asked(partial(self._client.v1.payouts.list, params, options))
-            found += [_payout(account, item) for item in page["data"]]
+            page = self._asked(partial(ask, params, options))
+            yield from page["data"]
             if not page["has_more"]:
-                return found
+                return
+            params = {**params, "starting_after": page["data"][-1]["id"]}
 
     def verify_event(self, body: bytes, signature: str, secret: str, now: datetime) -> dict[str, Any]:
         """The event in a signed body. Raises SignatureInvalid, also for a timestamp in the future."""
@@ -122,7 +144,14 @@ def _failure(error: stripe.StripeError) -> StripeFailure:
         code=error.code,
         http_status=error.http_status,
         stripe_request_id=error.request_id,
+        retry_after=_retry_after(error),
     )
+
+
+def _retry_after(error: stripe.StripeError) -> timedelta | None:
+    """How long a refused caller is asked to wait, when that is a number of seconds."""
+    given = str((error.headers or {}).get("Retry-After", ""))
+    return timedelta(seconds=int(given)) if given.isascii() and given.isdigit() and len(given) < 5 else None
 
 
 def _account(answer: Mapping[str, Any]) -> ConnectedAccount:

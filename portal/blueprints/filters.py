@@ -42,7 +42,7 @@ class NavigationItem:
     def current(self) -> bool:
         """Whether the page being shown lies there."""
         return request.blueprint == self.endpoint.partition(".")[0] and (
-            self.endpoint.startswith(("logs", "transactions", "payouts", "creators"))
+            self.endpoint.startswith(("logs", "transactions", "payouts", "creators", "jobs"))
             or request.endpoint == self.endpoint
         )
 
@@ -53,6 +53,7 @@ ADMIN_NAVIGATION = (
     NavigationItem(lazy_gettext("Transactions"), "transactions.index", "receipt", "t"),
     NavigationItem(lazy_gettext("Payouts"), "payouts.index", "banknote", "v"),
     NavigationItem(lazy_gettext("Créateurs"), "creators.index", "users", "c"),
+    NavigationItem(lazy_gettext("Tâches"), "jobs.index", "clock", "j"),
 )
 CREATOR_NAVIGATION = (
     NavigationItem(lazy_gettext("Tableau de bord"), "creator.dashboard", "layout-dashboard", "o"),

@@ -1,6 +1,6 @@
 """Stripe as the rules see it: plain results, our own errors, and what an error says of the money."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -62,7 +62,10 @@ class Verdict(StrEnum):
 
 
 class StripeFailure(Exception):
-    """A call that Stripe did not answer with success. `http_status` is None when no answer came."""
+    """A call that Stripe did not answer with success.
+
+    `http_status` is None when no answer came; `retry_after` is how long Stripe asks to wait.
+    """
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class StripeFailure(Exception):
         code: str | None = None,
         http_status: int | None = None,
         stripe_request_id: str | None = None,
+        retry_after: timedelta | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -79,6 +83,7 @@ class StripeFailure(Exception):
         self.code = code
         self.http_status = http_status
         self.stripe_request_id = stripe_request_id
+        self.retry_after = retry_after
 
     @property
     def verdict(self) -> Verdict:
@@ -138,6 +143,16 @@ class StripeGateway(Protocol):
 
     def list_payouts(self, account: str, created_from: datetime) -> list[StripePayout]:
         """Every payout of the account created since `created_from`."""
+        ...
+
+    def list_events(
+        self, account: str | None, created_from: datetime, types: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Every event of these types (at most 20) since `created_from`; `account` None is the platform's own."""
+        ...
+
+    def sum_receipts(self, account: str, created_from: datetime) -> Mapping[str, int]:
+        """What came into the account's balance since, in minor units by currency; returned payouts left out."""
         ...
 
     def verify_event(self, body: bytes, signature: str, secret: str, now: datetime) -> dict[str, Any]:

@@ -7,6 +7,7 @@ next fencing number, and the first, should it wake, finds that its number no lon
 
 import os
 import socket
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal.audit.actor import operation
-from portal.models import JobRun, RunState, uuid7
+from portal.queries.job_search import JobRun, RunState, is_running, uuid7
 from portal.unit_of_work import unit_of_work
 
 LEASE = timedelta(seconds=60)
@@ -31,7 +32,7 @@ class LeaseLostError(Exception):
 
 @dataclass(slots=True)
 class Run:
-    """A claimed run, handed to the job's work; `summary` becomes the run's record."""
+    """A claimed run, handed to the job's work; `summary` is kept with every progress, over a takeover too."""
 
     id: UUID
     job: str
@@ -39,10 +40,16 @@ class Run:
     fence: int
     summary: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_takeover(self) -> bool:
+        """Whether another worker began this run and stopped."""
+        return self.fence > 1
+
     def progress(self, done: int, total: int | None = None) -> None:
         """Say how far the run is and keep its lease. Raises LeaseLostError."""
+        lease = {"lease_until": func.clock_timestamp() + LEASE}
         with unit_of_work() as session:
-            self._write(session, done=done, total=total, lease_until=func.clock_timestamp() + LEASE)
+            self._write(session, done=done, total=total, summary=self.summary, **lease)
 
     def _write(self, session: Session, **values: Any) -> None:
         mine = (JobRun.id == self.id, JobRun.fence == self.fence, JobRun.state == RunState.RUNNING)
@@ -64,24 +71,31 @@ def slot_of(moment: datetime, every: timedelta) -> str:
 
 
 def run_slot(job: str, slot: str, work: Callable[[Run], None]) -> Run | None:
-    """Run `work` as the holder of (job, slot); None when somebody else runs it, or ran it already."""
-    run = _claim(job, slot)
-    if run is None:
-        return None
+    """Run `work` as the holder of (job, slot); None when somebody else runs the job, or ran the slot already."""
+    run = claim(job, slot)
+    if run is not None:
+        carry_out(run, work)
+    return run
+
+
+def carry_out(run: Run, work: Callable[[Run], None]) -> None:
+    """Do the work of a claimed run and end it; an error ends it FAILED with its stack, and is raised."""
     with operation(run.id):
         try:
             work(run)
         except LeaseLostError:
-            return run
+            return
         except Exception as error:
-            run.finish(RunState.FAILED, f"{type(error).__name__}: {error}")
+            run.finish(RunState.FAILED, "".join(traceback.format_exception(error)))
             raise
         run.finish(RunState.SUCCEEDED)
-    return run
 
 
-def _claim(job: str, slot: str) -> Run | None:
-    """Insert the slot's row, or take over one whose holder has stopped; the database's clock decides."""
+def claim(job: str, slot: str) -> Run | None:
+    """The run of (job, slot), its row inserted or taken over from a holder who stopped; else None.
+
+    A job runs once at a time, whatever the slots; the database's clock decides whose lease holds.
+    """
     now = func.clock_timestamp()
     fresh = {"node": NODE, "started_at": now, "heartbeat_at": now, "lease_until": now + LEASE}
     statement = insert(JobRun).values(id=uuid7(), job=job, slot=slot, state=RunState.RUNNING, fence=1, **fresh)
@@ -91,11 +105,8 @@ def _claim(job: str, slot: str) -> Run | None:
         where=(JobRun.state == RunState.RUNNING) & (JobRun.lease_until < now),
     )
     with unit_of_work() as session:
-        row = session.execute(takeover.returning(JobRun.id, JobRun.fence)).first()
-    return None if row is None else Run(row.id, job, slot, row.fence)
-
-
-def is_running(session: Session, job: str) -> bool:
-    """Whether a run of the job is under way, its lease in force."""
-    alive = (JobRun.state == RunState.RUNNING, JobRun.lease_until > func.clock_timestamp())
-    return session.scalar(select(JobRun.id).where(JobRun.job == job, *alive).limit(1)) is not None
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"callastar.job:{job}"))))
+        if is_running(session, job):
+            return None
+        row = session.execute(takeover.returning(JobRun.id, JobRun.fence, JobRun.summary)).first()
+    return None if row is None else Run(row.id, job, slot, row.fence, row.summary)

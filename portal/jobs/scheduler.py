@@ -2,29 +2,41 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from flask import Flask
 
-from portal.jobs import keep_partitions, process_inbox, send_payouts
+from portal.jobs import keep_partitions, process_inbox, send_payouts, watch
+from portal.jobs.desk import JOBS
 
 TICKS: dict[Callable[[Flask], None], timedelta] = {
     process_inbox.tick: timedelta(seconds=1),
     send_payouts.tick: timedelta(seconds=2),
-    keep_partitions.tick: timedelta(hours=1),
+    watch.tick: timedelta(minutes=1),
 }
+SLOTS = timedelta(seconds=10)
+"""How often each worker looks whether a job's slot is due, or its holder gone."""
 
 
 def start(app: Flask) -> BackgroundScheduler | None:
     """Start ticking in this process; None when JOBS=off. Only the server's workers call this."""
     if not app.extensions["settings"].jobs:
         return None
-    scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
+    defaults = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
+    executors = {"default": {"type": "threadpool", "max_workers": len(TICKS) + len(JOBS)}}
+    scheduler = BackgroundScheduler(timezone="UTC", job_defaults=defaults, executors=executors)
     for tick, every in TICKS.items():
-        trigger = IntervalTrigger(seconds=int(every.total_seconds()), timezone="UTC")
-        scheduler.add_job(tick, trigger, args=[app], id=tick.__module__.rpartition(".")[2], max_instances=1)
+        _add(scheduler, tick, every, tick.__module__.rpartition(".")[2], app)
+    for name in JOBS:
+        _add(scheduler, app.extensions["jobs"].tick, SLOTS, name, name)
     keep_partitions.tick(app)
     scheduler.start()
     app.extensions["scheduler"] = scheduler
     return scheduler
+
+
+def _add(scheduler: BackgroundScheduler, act: Callable[..., None], every: timedelta, id: str, *args: Any) -> None:
+    trigger = IntervalTrigger(seconds=int(every.total_seconds()), timezone="UTC")
+    scheduler.add_job(act, trigger, args=args, id=id)

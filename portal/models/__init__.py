@@ -11,7 +11,7 @@ from portal.models.payment import Payment, PaymentStatus
 from portal.models.payout import AttemptState, Payout, PayoutAttempt, PayoutRoute, PayoutSource, PayoutStatus
 from portal.models.refund import Refund, RefundStatus
 from portal.models.setting import Setting
-from portal.models.stripe_event import InboxState, StripeEvent
+from portal.models.stripe_event import EventOrigin, InboxState, StripeEvent
 from portal.models.transaction_log import EntityType, TransactionEventType, TransactionLog
 from portal.models.transfer import Transfer
 from portal.models.user import Role, User, UserSession
@@ -25,6 +25,7 @@ __all__ = [
     "Creator",
     "Dispute",
     "EntityType",
+    "EventOrigin",
     "InboxState",
     "JobRun",
     "Log",

@@ -44,6 +44,7 @@ class Creator(Base):
     is_payout_blocked: Mapped[bool] = mapped_column(server_default="false")
     payout_block_reason: Mapped[str | None] = mapped_column(String(500))
     payout_blocked_at: Mapped[OptionalTimestamp]
+    balance_low_period: Mapped[str | None] = mapped_column(String(40))
     validated_at: Mapped[OptionalTimestamp]
     created_at: Mapped[CreatedAt]
 

@@ -9,6 +9,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, Id, OptionalTimestamp, Timestamp, word
 
+PAUSE_SETTING = "job_paused:"
+LATE_SETTING = "job_late:"
+"""Before a job's name: the settings that hold its pause, and that it was said to be late."""
+
 
 class RunState(StrEnum):
     """How a run stands."""

@@ -19,12 +19,20 @@ class InboxState(StrEnum):
     DISMISSED = "DISMISSED"
 
 
+class EventOrigin(StrEnum):
+    """How an event reached us: Stripe posted it, or it was found missing in Stripe's list of events."""
+
+    WEBHOOK = "webhook"
+    LIST = "list"
+
+
 class StripeEvent(Base):
-    """One event, keyed by Stripe's own id; `payload` is the body exactly as it was signed."""
+    """One event, keyed by Stripe's own id; `payload` is the body as it was signed, or as the list gave it."""
 
     __tablename__ = "stripe_event"
     __table_args__ = (
         CheckConstraint("state in ('RECEIVED', 'PROCESSED', 'IGNORED', 'DEAD', 'DISMISSED')", name="state"),
+        CheckConstraint("origin in ('webhook', 'list')", name="origin"),
         Index("ix_stripe_event_due", "next_try_at", postgresql_where=text("state = 'RECEIVED'")),
         Index("ix_stripe_event_object", "object_id", "stripe_created_at"),
         Index("ix_stripe_event_received", "received_at", "id"),
@@ -38,6 +46,7 @@ class StripeEvent(Base):
     livemode: Mapped[bool]
     api_version: Mapped[str | None] = mapped_column(String(40))
     payload: Mapped[bytes] = mapped_column(LargeBinary)
+    origin: Mapped[EventOrigin] = mapped_column(word(EventOrigin), server_default="webhook")
     request_id: Mapped[UUID]
     stripe_created_at: Mapped[Timestamp]
     received_at: Mapped[Timestamp]

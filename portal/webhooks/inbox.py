@@ -61,7 +61,7 @@ def _verified(gateway: StripeGateway, delivery: Delivery, signature: str, starte
 
 
 def _store(session: Session, event: Event, body: bytes, verified_ms: int, now: datetime) -> None:
-    row = _row(event, body, now)
+    row = inbox_row(event, body, now)
     statement = insert(StripeEvent).values(row).on_conflict_do_nothing().returning(StripeEvent.id)
     if session.scalar(statement) is None:
         _log_duplicate(session, event)
@@ -73,7 +73,8 @@ def _store(session: Session, event: Event, body: bytes, verified_ms: int, now: d
     log_info("WEBHOOK_RECEIVED", LogActor.SYSTEM, None, None, facts | version, session=session)
 
 
-def _row(event: Event, body: bytes, now: datetime) -> dict[str, Any]:
+def inbox_row(event: Event, body: bytes, now: datetime) -> dict[str, Any]:
+    """The values of a new row of the inbox, to be processed at once."""
     return {
         "id": event.id,
         "type": event.type,

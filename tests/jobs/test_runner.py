@@ -55,7 +55,10 @@ def test_a_failed_run_keeps_its_error_and_stays_a_failure(context: Flask, sessio
     with pytest.raises(ValueError, match="no such creator"):
         run_slot("daily", "a", work)
     [row] = rows(session)
-    assert (row.state, row.error) == (RunState.FAILED, "ValueError: no such creator")
+    assert row.state is RunState.FAILED
+    assert row.error is not None
+    assert row.error.startswith("Traceback")
+    assert row.error.endswith("ValueError: no such creator\n")
     assert run_slot("daily", "a", work) is None
 
 

@@ -103,9 +103,12 @@ def _log_created(
 
 
 def record_failure(
-    session: Session, payout_id: UUID, holder: UUID, failure: StripeFailure, *, now: datetime
+    session: Session, payout_id: UUID, holder: UUID, failure: StripeFailure, *, of_creation: bool, now: datetime
 ) -> None:
-    """T9 on a definite refusal; otherwise the attempt waits for its next turn with the same key."""
+    """T9 on a definite refusal of the creation; otherwise the attempt waits for its next turn, same key.
+
+    A list that Stripe refuses to show says nothing of what was sent before.
+    """
     locked = lock_payout(session, payout_id)
     attempt = lock_newest_attempt(session, payout_id)
     if locked is None or attempt is None or attempt.lease_holder != holder:
@@ -114,7 +117,7 @@ def record_failure(
     if attempt.state is not AttemptState.SENT or payout.status is not PayoutStatus.SUBMITTING:
         return
     _remember(attempt, failure)
-    if failure.verdict is Verdict.REFUSED:
+    if of_creation and failure.verdict is Verdict.REFUSED:
         _refuse(session, payout, attempt, failure, now)
     else:
         _wait(session, payout, attempt, failure, now)

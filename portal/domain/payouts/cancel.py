@@ -27,9 +27,10 @@ def cancel_payout(
 ) -> None:
     """An admin cancels a payout: unsent at once, sent as long as Stripe has it pending. Raises PayoutRefused."""
     with work() as session:
-        payout = session.get(Payout, payout_id)
-        if payout is None:
+        locked = lock_payout(session, payout_id)
+        if locked is None:
             raise NotFound("Ce payout n’existe pas.", event="PAYOUT_CANCELED")
+        payout, _ = locked
         if payout.status is not PayoutStatus.PROCESSING:
             _cancel_unsent(session, payout_id, actor, clock)
             return

@@ -68,13 +68,13 @@ def send_payout(work: UnitOfWork, gateway: StripeGateway, *, payout_id: UUID, cl
         claim = claim_attempt(session, payout_id, lease=gateway.timeout * 2, now=clock())
     if claim is None:
         return
-    found = None
+    found, asked = None, False
     try:
-        found = _already_created(gateway, claim)
+        found, asked = _already_created(gateway, claim), True
         created = found or _create(work, gateway, claim, clock)
     except StripeFailure as failure:
         with work() as session:
-            answers.record_failure(session, claim.payout_id, claim.holder, failure, now=clock())
+            answers.record_failure(session, claim.payout_id, claim.holder, failure, of_creation=asked, now=clock())
         return
     with work() as session:
         _record(session, claim, created, cause="list" if found else None, now=clock())
