@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from portal.audit.transaction_log import log_webhook
 from portal.domain.accounts import update_account
-from portal.domain.gateway import StripeGateway
+from portal.domain.gateway import ConnectedAccount, StripeFailure, StripeGateway
 from portal.domain.payouts.settlement import settle_payout
 from portal.models import EntityType
 from portal.webhooks.event import Event
 
 SOURCE = "stripe_webhook"
+FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,15 @@ def _apply_payout(session: Session, event: Event, seen: Any, now: datetime) -> N
     )
 
 
-def _read_account(gateway: StripeGateway, event: Event) -> Any:
-    return gateway.retrieve_account(event.account or event.object_id or "")
+def _read_account(gateway: StripeGateway, event: Event) -> ConnectedAccount:
+    """The account; one that has left the platform can only be refused, and allows nothing any more."""
+    account = event.account or event.object_id or ""
+    try:
+        return gateway.retrieve_account(account)
+    except StripeFailure as failure:
+        if failure.http_status != FORBIDDEN:
+            raise
+        return ConnectedAccount(account, False, False, ("account.deauthorized",), "manual")
 
 
 def _apply_account(session: Session, event: Event, seen: Any, now: datetime) -> None:  # noqa: ARG001 -- Handler
@@ -63,4 +71,5 @@ HANDLERS = {
     "payout.canceled": _PAYOUT,
     "account.updated": _ACCOUNT,
     "account.external_account.updated": _ACCOUNT,
+    "account.application.deauthorized": _ACCOUNT,
 }

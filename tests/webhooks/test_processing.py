@@ -239,6 +239,20 @@ def test_every_row_of_a_delivery_and_its_processing_shares_one_request_id(
     assert {row.details["payoutId"] for row in rows} == {str(sent.id)}
 
 
+def test_an_account_that_left_the_platform_allows_nothing_any_more(
+    acts: Acts, factory: Factory, sandbox: Sandbox, deliver: Any, process: Any
+) -> None:
+    creator = factory.creator(payouts_enabled=True, charges_enabled=True)
+    sandbox.change_account(creator.stripe_account_id or "", deauthorized=True)
+    deliver()
+    process()
+    kept = acts.session.get_one(Creator, creator.id, populate_existing=True)
+    assert (kept.payouts_enabled, kept.charges_enabled) == (False, False)
+    facts = acts.last("CREATOR_STRIPE_ACCOUNT_UPDATED").details
+    assert facts["requirementsDue"] == ["account.deauthorized"]
+    assert set(states(acts.session)) == {InboxState.PROCESSED}
+
+
 def test_an_account_change_is_kept_and_warned_about(
     acts: Acts, factory: Factory, sandbox: Sandbox, deliver: Any, process: Any
 ) -> None:
