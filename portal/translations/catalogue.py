@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeGuard
 
 from babel.messages import pofile
 from babel.messages.catalog import Catalog, Message
@@ -15,8 +16,8 @@ PORTAL = Path(__file__).parent.parent
 UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
 PO = Path(__file__).parent / "en" / "LC_MESSAGES" / "messages.po"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None}
-SENTENCES = ("domain", "queries", "blueprints/errors.py")
+KEYWORDS = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None}
+SENTENCES = ("domain", "queries", "blueprints", "jobs/desk.py")
 """Where French sentences stand without a call around them: the rules know no translation."""
 
 
@@ -42,12 +43,31 @@ def _sentences() -> Iterator[tuple[str, int, str]]:
 
 def _words(tree: ast.AST) -> Iterator[ast.Constant]:
     """Constants that people read: sentences, and what a parameter takes."""
-    documented = set(map(id, _docstrings(tree)))
+    elsewhere = {id(node) for node in (*_docstrings(tree), *_marked(tree))}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "BadParameter":
-            yield from (arg for arg in node.args[2:] if isinstance(arg, ast.Constant))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
-            yield from [node] if _is_sentence(node.value) else []
+        if isinstance(node, (ast.Call, ast.Assign)):
+            yield from (part for part in _expected(node) if _is_text(part))
+        elif _is_text(node) and id(node) not in elsewhere and _is_sentence(str(node.value)):
+            yield node
+
+
+def _expected(node: ast.Call | ast.Assign) -> list[ast.expr]:
+    """What BadParameter says that its parameter takes, given to it or kept as `expected`."""
+    if isinstance(node, ast.Call):
+        return node.args[2:] if getattr(node.func, "id", "") == "BadParameter" else []
+    named = any(getattr(target, "id", "").lower() == "expected" for target in node.targets)
+    return [node.value] if named else []
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _marked(tree: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a call that Babel finds by itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in KEYWORDS:
+            yield from node.args
 
 
 def _docstrings(tree: ast.AST) -> Iterator[ast.AST]:
