@@ -38,7 +38,8 @@ def register(app: Flask) -> None:
 
 def bad_parameter(error: BadParameter) -> Response:
     """400 naming the parameter and what it takes."""
-    details = {"parameter": error.parameter, "value": error.value, "expected": gettext(error.expected)}
+    expected = gettext(error.expected, **error.words)
+    details = {"parameter": error.parameter, "value": error.value, "expected": expected}
     message = gettext("Le paramètre « %(name)s » n’accepte pas cette valeur.", name=error.parameter)
     if wants_json():
         return json_error(400, "BAD_PARAMETER", message, details)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -36,13 +36,19 @@ T = TypeVar("T", bound=Placed)
 
 
 class BadParameter(Exception):
-    """A parameter with a value that it does not take: what it was, and what it takes (in French)."""
+    """A parameter with a value that it does not take: what it was, and what it takes.
 
-    def __init__(self, parameter: str, value: str, expected: str) -> None:
-        super().__init__(f"{parameter}: {value!r}; {expected}")
+    `expected` is French; `words` fill its %(name)s, so that it can be translated before they do.
+    """
+
+    def __init__(
+        self, parameter: str, value: str, expected: str, words: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(f"{parameter}: {value!r}; {expected % words if words else expected}")
         self.parameter = parameter
         self.value = value[:200]
         self.expected = expected
+        self.words = dict(words or {})
 
 
 @dataclass(frozen=True, slots=True)

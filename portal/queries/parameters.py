@@ -68,8 +68,8 @@ def choice(args: Arguments, name: str, allowed: Iterable[str]) -> Choice:
     only, without = split_excluded(many(args, name))
     for value in (*only, *without):
         if value not in known:
-            expected = f"{', '.join(known)} ; précédé de « - » pour exclure"
-            raise BadParameter(name, value, expected)
+            words = {"values": ", ".join(known)}
+            raise BadParameter(name, value, "%(values)s ; précédé de « - » pour exclure", words)
     return Choice(only, without)
 
 

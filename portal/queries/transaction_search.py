@@ -128,8 +128,9 @@ def _resolved(wanted: Iterable[str]) -> tuple[str, ...]:
         every = [kind.value for kind in TransactionEventType]
         types = [t for t in every if (t == value if prefix is None else t.startswith(prefix))]
         if not types:
-            expected = f"{', '.join(TransactionEventType)}, ou un début comme PAYOUT_ ; « - » devant exclut"
-            raise BadParameter("eventType", value, expected)
+            words = {"values": ", ".join(TransactionEventType)}
+            expected = "%(values)s, ou un début comme PAYOUT_ ; « - » devant exclut"
+            raise BadParameter("eventType", value, expected, words)
         found += types
     return tuple(dict.fromkeys(found))
 

@@ -8,7 +8,6 @@ from werkzeug.wrappers import Response
 
 from portal.blueprints.access import gateway, me, requires
 from portal.blueprints.errors import sentence
-from portal.blueprints.filters import money
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.forms import CancelPayoutForm, RetryPayoutForm
 from portal.blueprints.payouts.views import payout_or_404
@@ -47,7 +46,7 @@ def retry_post(payout_id: UUID) -> Page:
         )
     except PayoutRefused as refusal:
         return _refused("payouts/retry.html", payout_id, form, refusal)
-    return _done(payout_id, _("Nouvelle tentative autorisée."))
+    return _done(payout_id, _("Nouvelle tentative autorisée et envoyée à Stripe."))
 
 
 @bp.get("/<uuid:payout_id>/cancel")
@@ -82,11 +81,10 @@ def _refused(
 
 
 def _done(payout_id: UUID, what: str) -> Response:
+    """Back to the payout; a new attempt that Stripe refused is told as the failure it is."""
     payout = payout_or_404(payout_id).payout
-    tone = "error" if payout.status is PayoutStatus.FAILED else "success"
-    shown = _(
-        "%(amount)s à %(name)s.", amount=money(payout.amount_minor, payout.currency), name=payout.creator.name
-    )
-    refused = _(" Stripe l’a refusée : %(reason)s", reason=payout.failure_message) if tone == "error" else ""
-    flash(f"{what} {shown}{refused}", tone)
+    if payout.status is PayoutStatus.FAILED:
+        flash(_("Stripe a refusé la nouvelle tentative : %(reason)s", reason=payout.failure_message), "error")
+    else:
+        flash(what, "success")
     return redirect(url_for("payouts.detail", payout_id=payout_id))
