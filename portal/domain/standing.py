@@ -7,6 +7,9 @@ from enum import StrEnum
 from portal.domain.gateway import Balance, BankAccount, ConnectedAccount, StripeFailure, StripeGateway
 from portal.models import Creator
 
+FORBIDDEN = 403
+"""How Stripe answers for an account that has left the platform."""
+
 NO_MONEY: Mapping[str, int] = {}
 
 
@@ -42,6 +45,7 @@ class Problem(StrEnum):
     """What keeps a creator from being paid out."""
 
     NO_ACCOUNT = "no_account"
+    DEAUTHORIZED = "deauthorized"
     BLOCKED = "blocked"
     IDENTITY = "identity"
     PAYOUTS_DISABLED = "payouts_disabled"
@@ -66,6 +70,8 @@ def problems_of(creator: Creator, standing: Standing) -> list[Problem]:
     if creator.stripe_account_id is None:
         return [Problem.NO_ACCOUNT]
     blocked = [Problem.BLOCKED] if creator.is_payout_blocked else []
+    if standing.failure is not None and standing.failure.http_status == FORBIDDEN:
+        return [Problem.DEAUTHORIZED, *blocked]
     return blocked + (_account_problems(standing.account) if standing.account else [])
 
 

@@ -160,3 +160,15 @@ def test_showing_a_page_changes_nothing(acts: Acts, zoe: Creator, desk: Browser)
     assert acts.payout(payout.id).status is PayoutStatus.REQUESTED
     count: Any = acts.session.scalar(text("select count(*) from log where type like 'PAYOUT_C%'"))
     assert count == 0
+
+
+def test_an_account_that_left_the_platform_is_told_to_both_sides_with_what_to_do(
+    app: Flask, factory: Factory, zoe: Creator, desk: Browser
+) -> None:
+    factory.sandbox.change_account(zoe.stripe_account_id or "", deauthorized=True)
+    desk.get(f"/dashboard/admin/creators/{zoe.id}")
+    assert "s’est détaché de la plateforme" in desk.words
+    own = Browser(app).sign_in(zoe.email)
+    own.get("/dashboard/creator")
+    assert "n’est plus relié à Callastar" in own.words
+    assert "Écrivez à l’équipe Callastar pour le relier de nouveau" in own.words
