@@ -1,10 +1,11 @@
 """The local Stripe as a process of its own, with faulty answers, steered over HTTP."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGTERM
 from threading import Event, Lock
 from typing import Any
 
@@ -22,6 +23,14 @@ SLOW = {"delay_before": 0.3, "delay_after": 1.2}
 READING_FAULTS = ("server_error", "rate_limited", "not_found", "drop_after", "not_json", "unavailable")
 READING_PROBABILITY = 0.012
 CANCELLATION_FAULTS = ("server_error", "drop_after", "drop_before")
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How many requests Stripe is answering at this moment, and how many creations it was asked for."""
+
+    now: SharedCount = field(default_factory=SharedCount)
+    creations: SharedCount = field(default_factory=SharedCount)
 
 
 class Bank:
@@ -69,10 +78,11 @@ class Bank:
         ask_sandbox("/faults", {**rule, "times": None, "seconds": SLOW.get(kind, 0)})
 
     def strikes(self) -> dict[tuple[str, str], int]:
-        """How often each kind struck, by method and kind."""
+        """How often each kind struck, by what was asked and kind; those that a process provoked apart."""
         struck: dict[tuple[str, str], int] = {}
         for rule in ask_sandbox("/faults")["faults"]:
-            key = ("GET" if rule["method"] == "GET" else rule["path"].rpartition("/")[2], rule["kind"])
+            asked = "GET" if rule["method"] == "GET" else rule["path"].rpartition("/")[2]
+            key = ("provoked" if rule["account"] else asked, rule["kind"])
             struck[key] = struck.get(key, 0) + rule["hits"]
         return struck
 
@@ -82,19 +92,19 @@ class Bank:
 
 
 @contextmanager
-def bank_process(folder: Path, clock: SharedClock, portal_url: str) -> Iterator[tuple[Bank, int, SharedCount]]:
-    """Fork the bank; its handle, its process and how many requests it is answering at this moment."""
-    port, busy = free_port(), SharedCount()
+def bank_process(folder: Path, clock: SharedClock, portal_url: str) -> Iterator[tuple[Bank, int, Traffic]]:
+    """Fork the bank; its handle, its process and what it is asked."""
+    port, traffic = free_port(), Traffic()
     os.environ["STRIPE_API_BASE"] = f"http://127.0.0.1:{port}"
     child = os.fork()
     if child == 0:
-        _serve(folder, clock, portal_url, port, busy)
+        _serve(folder, clock, portal_url, port, traffic)
     bank = Bank()
     wait_until(lambda: _answers(bank), "the local Stripe to answer")
     try:
-        yield bank, child, busy
+        yield bank, child, traffic
     finally:
-        os.kill(child, SIGTERM)
+        os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
 
 
@@ -105,11 +115,9 @@ def _answers(bank: Bank) -> bool:
         return False
 
 
-def _serve(folder: Path, clock: SharedClock, portal_url: str, port: int, busy: SharedCount) -> None:
-    import signal
-
+def _serve(folder: Path, clock: SharedClock, portal_url: str, port: int, traffic: Traffic) -> None:
     stop = Event()
-    signal.signal(SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     hooks = f"{portal_url}/api/payments/webhook"
     settings = SandboxSettings(
         path=folder / "stripe.sqlite3",
@@ -122,23 +130,24 @@ def _serve(folder: Path, clock: SharedClock, portal_url: str, port: int, busy: S
     silence()
     running = RunningSandbox(settings, port=port)
     counted: Any = running.app
-    counted.wsgi_app = _counting(running.app.wsgi_app, busy)
+    counted.wsgi_app = _counting(running.app.wsgi_app, traffic)
     with running:
         stop.wait()
     os._exit(0)
 
 
-def _counting(wsgi: Callable[..., Any], busy: SharedCount) -> Callable[..., Any]:
+def _counting(wsgi: Callable[..., Any], traffic: Traffic) -> Callable[..., Any]:
     lock = Lock()
 
     def counted(environ: Any, start: Any) -> Any:
         with lock:
-            busy.add(1)
+            traffic.now.add(1)
+            traffic.creations.add(environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/v1/payouts")
         try:
             return wsgi(environ, start)
         finally:
             with lock:
-                busy.add(-1)
+                traffic.now.add(-1)
 
     return counted
 

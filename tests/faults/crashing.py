@@ -6,7 +6,6 @@ knows nothing of them. `python -m tests.faults.crashing POINT VERB ID…` runs o
 
 import json
 import os
-import random
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -244,11 +243,6 @@ def run_verb(app: Flask, session: Session, verb: str, ids: list[UUID]) -> None:
         admin = session.get_one(User, ids[0])
         session.rollback()
         getattr(acts, verb)(admin, ids[1])
-
-
-def seeded(seed: int) -> random.Random:
-    """Chance that a seed repeats."""
-    return random.Random(seed)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,11 @@ from sqlalchemy.pool import NullPool
 from portal.stripe_sandbox.faults import FaultKind
 from tests.conftest import SECRETS
 from tests.factories import Factory
-from tests.faults.bank import Bank, bank_process
+from tests.faults.bank import Bank, Traffic, bank_process
 from tests.faults.calm import CREATORS, FUNDED, Calm, Verdict
 from tests.faults.crashing import POINTS
 from tests.faults.labour import Labourer, Orders, labour, receive_posts
-from tests.faults.moments import SharedClock, SharedCount
+from tests.faults.moments import SharedClock
 from tests.faults.scratch import environ_on, migrated_app, scratch_folder, scratch_server
 from tests.portal_process import wait_until
 
@@ -63,7 +63,7 @@ class Slaughter:
     app: Flask
     bank: Bank
     bank_pid: int
-    busy: SharedCount
+    traffic: Traffic
     clock: SharedClock
     listening: socket.socket
     people: list[UUID]
@@ -176,7 +176,7 @@ class Slaughter:
         while self.workers:
             self.reap(0)
         self.bank.undelivered()  # queues behind whatever was still on its way to Stripe
-        wait_until(lambda: self.busy.value == 0, "Stripe to answer the dead")
+        wait_until(lambda: self.traffic.now.value == 0, "Stripe to answer the dead")
 
     def let_time_pass(self) -> None:
         """Minutes or hours, while nobody lives; the bank bounces a payout now and then."""
@@ -199,19 +199,19 @@ def slaughter(kills: int, seed: int) -> bool:
         listening = socket.create_server(("127.0.0.1", 0), backlog=128)
         portal_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         clock = SharedClock()
-        with bank_process(folder, clock, portal_url) as (bank, bank_pid, busy):
+        with bank_process(folder, clock, portal_url) as (bank, bank_pid, traffic):
             more = {"STRIPE_API_BASE": os.environ["STRIPE_API_BASE"], "STRIPE_TIMEOUT": "1"}
             app = migrated_app(environ_on(server, "callastar_kills", folder, **more))
             people, admins, accounts = populate(app, bank)
             bank.be_faulty(seed)
-            crew = Slaughter(app, bank, bank_pid, busy, clock, listening, people, admins, folder, seed, kills)
+            crew = Slaughter(app, bank, bank_pid, traffic, clock, listening, people, admins, folder, seed, kills)
             crew.run()
-            struck = bank.strikes()
+            struck, creations = bank.strikes(), traffic.creations.value
             crew.fork(Orders(None, 0, seed), is_receiver=True)
             verdict = Calm(app, bank, clock, admins, seed).judge(accounts)
             crew.kill_all()
         listening.close()
-    report(crew.kills, struck, verdict, time.monotonic() - started)
+    report(crew.kills, struck, creations, verdict, time.monotonic() - started)
     kinds = {kind for (method, kind), n in struck.items() if method == "payouts" and n}
     missing = sorted(set(POINTS) - set(crew.kills)) if kills >= 10 * len(POINTS) else []
     if missing:
@@ -230,16 +230,19 @@ def populate(app: Flask, bank: Bank) -> tuple[list[UUID], list[UUID], list[str]]
     return [creator.id for creator in creators], [admin.id for admin in admins], accounts
 
 
-def report(kills: Counter[str], struck: dict[tuple[str, str], int], verdict: Verdict, seconds: float) -> None:
+def report(
+    kills: Counter[str], struck: dict[tuple[str, str], int], creations: int, verdict: Verdict, seconds: float
+) -> None:
     """The table."""
     print(f"\n{'crash point':<22}{'kills':>8}")
     for point in [*POINTS, RANDOM]:
         print(f"{point:<22}{kills[point]:>8}")
     print(f"{'all':<22}{kills.total():>8}\n\n{'fault':<36}{'struck':>8}")
-    names = {"payouts": "POST /v1/payouts", "cancel": "POST cancel", "GET": "GET"}
+    names = {"payouts": "POST /v1/payouts", "cancel": "POST cancel", "GET": "GET", "provoked": "provoked"}
     for (method, kind), n in sorted(struck.items()):
         print(f"{names[method] + ' ' + FaultKind(kind).value:<50}{n:>8}")
-    print()
+    faulty = sum(n for (asked, _), n in struck.items() if asked == "payouts")
+    print(f"\n{'creations asked for':<22}{creations:>8}\n{'of them faulty':<22}{faulty / max(creations, 1):>8.0%}")
     for name, value in verdict.figures.items():
         print(f"{name:<22}{value:>8}")
     print(f"{'seconds':<22}{seconds:>8.0f}")

@@ -27,11 +27,9 @@ from portal.stripe_sandbox.server import RunningSandbox
 from portal.unit_of_work import unit_of_work
 from tests.factories import Factory
 from tests.faults.acts import Verbs, at_once
+from tests.faults.killer import Killer
 from tests.faults.moments import SharedClock
 from tests.faults.oracle import Books, assert_books_agree, duplicates
-from tests.faults.test_cases_killed import Killer, kill
-
-__all__ = ["kill"]
 
 PAY, RECONCILE = "process-payouts", "reconcile-stripe"
 LIMIT = Decimal(10_000)

@@ -1,50 +1,17 @@
 """Case 6 of the payout specification: kill -9 at C1 to C9, restart, sweep."""
 
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from flask import Flask
 
 from portal.models import Creator, Payout, User
 from portal.models import PayoutStatus as S
 from portal.stripe_sandbox.sandbox import Sandbox
-from portal.stripe_sandbox.server import RunningSandbox
-from tests.conftest import SECRETS
 from tests.faults.acts import Verbs
+from tests.faults.killer import Killer
 from tests.faults.oracle import Books, assert_books_agree
-from tests.portal_process import ROOT
 
 SENT = ["PAYOUT_REQUESTED", "PAYOUT_APPROVED", "PAYOUT_APPROVAL_STRIPE_CREATION", "PAYOUT_PROCESSING"]
-
-
-class Killer:
-    """Runs a verb in a process of its own, which dies at a named point."""
-
-    def __init__(self, environ: dict[str, str]) -> None:
-        self.environ = {**os.environ, **environ}
-
-    def __call__(self, point: str, verb: str, *ids: UUID) -> None:
-        command = [sys.executable, "-m", "tests.faults.crashing", point, verb, *map(str, ids)]
-        ended = subprocess.run(command, cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=60)
-        assert ended.returncode == -signal.SIGKILL, ended.stdout + ended.stderr[-2000:]
-
-
-@pytest.fixture
-def kill(app: Flask, database_url: str, running_sandbox: RunningSandbox, tmp_path: Path) -> Killer:
-    return Killer(
-        {
-            **SECRETS,
-            "DATABASE_URL": database_url,
-            "PORTAL_INSTANCE": str(tmp_path / "instance"),
-            "STRIPE_API_BASE": running_sandbox.url,
-            "JOBS": "off",
-        }
-    )
 
 
 @pytest.mark.parametrize("point", ["C1", "C2"])

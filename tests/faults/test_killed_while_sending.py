@@ -4,28 +4,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from portal.models import Payout, PayoutStatus
-from portal.stripe_sandbox.server import RunningSandbox
-from tests.conftest import SECRETS
 from tests.domain.acts import Acts
 from tests.factories import Factory
 from tests.portal_process import PortalProcess, Visitor, wait_until
-
-
-@pytest.fixture
-def environ(app: Flask, database_url: str, running_sandbox: RunningSandbox, tmp_path: Path) -> dict[str, str]:
-    return {
-        **SECRETS,
-        "DATABASE_URL": database_url,
-        "PORTAL_INSTANCE": str(tmp_path / "instance"),
-        "STRIPE_API_BASE": running_sandbox.url,
-        "STRIPE_TIMEOUT": "4",
-        "JOBS": "on",
-    }
 
 
 def test_killed_between_the_stripe_call_and_the_record_a_payout_is_sent_once(
@@ -35,7 +20,7 @@ def test_killed_between_the_stripe_call_and_the_record_a_payout_is_sent_once(
     payout = acts.request(factory.creator()).payout
     admin = factory.admin()
     factory.sandbox.faults.add("delay_after", method="POST", path="/v1/payouts", seconds=3, times=1)
-    with PortalProcess({**environ, "JOBS": "off"}, tmp_path / "portal.log") as portal:
+    with PortalProcess(environ, tmp_path / "portal.log") as portal:
         visitor = Visitor(portal.url).sign_in(admin.email)
         page = f"/dashboard/admin/payouts/{payout.id}/approve"
         confirm = visitor.get(page)
@@ -43,7 +28,7 @@ def test_killed_between_the_stripe_call_and_the_record_a_payout_is_sent_once(
         wait_until(lambda: factory.sandbox.ledger()["payouts"], "the payout to be created at Stripe")
         portal.kill()
     assert acts.payout(payout.id).status is PayoutStatus.SUBMITTING
-    with PortalProcess(environ, tmp_path / "portal.log"):
+    with PortalProcess({**environ, "JOBS": "on"}, tmp_path / "portal.log"):
         wait_until(
             lambda: acts.payout(payout.id).status is PayoutStatus.PROCESSING, "the payout to be repaired", 30
         )
@@ -69,6 +54,6 @@ def test_killed_before_the_claim_an_approved_payout_is_sent_after_the_restart(
     monkeypatch.setattr("portal.domain.payouts.review.send_payout", lambda *_, **__: None)
     acts.approve(factory.admin(), payout.id)
     assert acts.payout(payout.id).status is PayoutStatus.APPROVED
-    with PortalProcess(environ, tmp_path / "portal.log"):
+    with PortalProcess({**environ, "JOBS": "on"}, tmp_path / "portal.log"):
         wait_until(lambda: acts.payout(payout.id).status is PayoutStatus.PROCESSING, "the payout to be sent")
     assert len(factory.sandbox.ledger()["payouts"]) == 1

@@ -14,3 +14,4 @@ def test_books_and_bank_agree_wherever_a_walk_over_actions_and_faults_leads(
     with world_of(portal_app, owner_engine, tmp_path) as world:
         walk(world, examples=25, steps=40, seed_=20261122)
     assert world.steps > 400
+    assert world.sent > 40
