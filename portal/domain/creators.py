@@ -12,10 +12,9 @@ from portal.audit.actor import Actor
 from portal.audit.system_log import log_admin_action, log_error, log_warning
 from portal.domain.errors import BlockRefused, NotFound
 from portal.domain.payouts.facts import lock_creator
+from portal.domain.reason import REASON_LENGTHS, REASON_WANTED, clean_reason, is_reason
 from portal.models import Creator as Creator
 from portal.models import LogActor
-
-SHORTEST_REASON, LONGEST_REASON = 10, 500
 
 
 def block_payouts(
@@ -23,7 +22,7 @@ def block_payouts(
 ) -> Creator:
     """Stop a creator's payouts: requests are refused, approved ones stay unsent. Raises BlockRefused."""
     started = time.monotonic()
-    reason = reason.strip()
+    reason = clean_reason(reason)
     known = {"creatorId": creator_id, "reason": reason}
     row_id = log_admin_action("PAYOUT_BLOCK_INITIATED", actor.id, metadata=_by(actor) | known)
     creator = _locked(session, creator_id, reason, actor, "PAYOUT_BLOCK")
@@ -42,7 +41,7 @@ def block_payouts(
 def unblock_payouts(session: Session, *, creator_id: UUID | None, reason: str, actor: Actor) -> Creator:
     """Let a creator's payouts go again. Raises BlockRefused."""
     started = time.monotonic()
-    reason = reason.strip()
+    reason = clean_reason(reason)
     known = {"creatorId": creator_id, "reason": reason}
     row_id = log_admin_action("PAYOUT_UNBLOCK_INITIATED", actor.id, metadata=_by(actor) | known)
     creator = _locked(session, creator_id, reason, actor, "PAYOUT_UNBLOCK")
@@ -63,10 +62,9 @@ def _locked(session: Session, creator_id: UUID | None, reason: str, actor: Actor
     if creator_id is None:
         message = "Indiquez le créateur."
         raise _invalid(f"{verb}_VALIDATION_ERROR", "missing_creator_id", message, actor)
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        message = "Donnez une raison de %(least)s à %(most)s caractères."
-        words = {"least": SHORTEST_REASON, "most": LONGEST_REASON}
-        raise _invalid(f"{verb}_VALIDATION_ERROR", "invalid_reason", message, actor, words)
+    if not is_reason(reason):
+        event = f"{verb}_VALIDATION_ERROR"
+        raise _invalid(event, "invalid_reason", REASON_WANTED, actor, REASON_LENGTHS)
     creator = lock_creator(session, creator_id)
     if creator is None:
         event = f"{verb}_CREATOR_NOT_FOUND"

@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 from portal.audit.actor import Actor
 from portal.audit.system_log import log_admin_action
 from portal.domain.errors import DomainError
+from portal.domain.reason import REASON_LENGTHS, REASON_WANTED, clean_reason, is_reason
 from portal.models import Setting
 from portal.models.job_run import PAUSE_SETTING
-
-SHORTEST_REASON, LONGEST_REASON = 10, 500
 
 
 class JobRefused(DomainError):
@@ -90,9 +89,7 @@ def _facts(name: str, actor: Actor, reason: str) -> dict[str, Any]:
 
 
 def _valid(reason: str, event: str) -> str:
-    reason = reason.replace("\x00", "").strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        words = {"least": SHORTEST_REASON, "most": LONGEST_REASON}
-        message = "Donnez une raison de %(least)s à %(most)s caractères."
-        raise JobRefused(message, event=event, status=422, words=words)
+    reason = clean_reason(reason)
+    if not is_reason(reason):
+        raise JobRefused(REASON_WANTED, event=event, status=422, words=REASON_LENGTHS)
     return reason

@@ -385,10 +385,10 @@ READ_BY_INDEX: list[list[tuple[str, str]]] = [
 
 def test_pages_are_read_by_index_and_never_walk_the_book(many_rows: Session) -> None:
     for args in READ_BY_INDEX:
-        walks_no_partition(many_rows, args)
+        assert_walks_no_partition(many_rows, args)
 
 
-def walks_no_partition(many_rows: Session, args: list[tuple[str, str]]) -> None:
+def assert_walks_no_partition(many_rows: Session, args: list[tuple[str, str]]) -> None:
     """Three pages, none of which reads a partition that holds rows from end to end."""
     wanted = search(args)
     for _ in range(3):

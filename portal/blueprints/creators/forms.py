@@ -5,7 +5,7 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from portal.domain.creators import LONGEST_REASON, SHORTEST_REASON
+from portal.domain.reason import LONGEST_REASON, SHORTEST_REASON
 
 
 class UnblockPayoutsForm(FlaskForm):  # type: ignore[misc]

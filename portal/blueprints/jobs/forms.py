@@ -5,7 +5,7 @@ from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from portal.domain.jobs import LONGEST_REASON, SHORTEST_REASON
+from portal.domain.reason import LONGEST_REASON, SHORTEST_REASON
 
 
 class JobReasonForm(FlaskForm):  # type: ignore[misc]

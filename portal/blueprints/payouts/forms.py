@@ -6,9 +6,8 @@ from wtforms import BooleanField, HiddenField, SelectField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import InputRequired, Length
 
+from portal.domain.reason import LONGEST_REASON, SHORTEST_REASON
 from portal.queries.paging import BadParameter
-
-SHORTEST_REASON, LONGEST_REASON = 10, 500
 
 CATEGORIES = {
     "": _("Sans catégorie"),

@@ -23,7 +23,8 @@ Facts = Mapping[str, Any] | None
 class RequestChecks:
     """One wish for a payout by one creator, as far as it got."""
 
-    def __init__(self, creator: Creator, actor: Actor, *, amount: str, currency: str) -> None:
+    def __init__(self, creator: Creator, actor: Actor, *, amount: str, currency: str, facts: Facts = None) -> None:
+        self.facts = dict(facts or {})  # what its first row and every refusal say besides
         self.creator = creator
         self.actor = actor
         self.amount = amount
@@ -47,7 +48,7 @@ class RequestChecks:
     ) -> PayoutRefused:
         """Record a refusal apart and return what to raise."""
         known = {"creatorId": self.creator.id, "requestedAmount": self.requested, "currency": self.currency}
-        log_error(event, self.actor.kind, None, self.creator.id, {**known, **(facts or {})})
+        log_error(event, self.actor.kind, None, self.creator.id, {**known, **(facts or {}), **self.facts})
         return PayoutRefused(message, event=event, status=status, facts=facts, words=words)
 
     def invalid(self, message: str, *, status: int = 422, words: Facts = None) -> PayoutRefused:
@@ -64,6 +65,7 @@ class RequestChecks:
             "requestedAmount": self.requested,
             "currency": self.currency,
             "payoutSchedule": self.creator.payout_schedule,
+            **self.facts,
         }
         log_info("PAYOUT_REQUEST_INITIATED", self.actor.kind, None, self.creator.id, facts)
 

@@ -8,9 +8,8 @@ from portal.audit.actor import Actor
 from portal.audit.system_log import log_admin_action
 from portal.domain.errors import PayoutRefused
 from portal.domain.payouts.facts import SENDING_PAUSED, sending_pause
+from portal.domain.reason import REASON_LENGTHS, REASON_WANTED, clean_reason, is_reason
 from portal.models import Setting
-
-SHORTEST_REASON, LONGEST_REASON = 10, 500
 
 
 def pause_sending(session: Session, *, reason: str, actor: Actor, now: datetime) -> None:
@@ -38,9 +37,7 @@ def resume_sending(session: Session, *, reason: str, actor: Actor) -> None:
 
 
 def _valid(reason: str, event: str) -> str:
-    reason = reason.strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        words = {"least": SHORTEST_REASON, "most": LONGEST_REASON}
-        message = "Donnez une raison de %(least)s à %(most)s caractères."
-        raise PayoutRefused(message, event=event, status=422, words=words)
+    reason = clean_reason(reason)
+    if not is_reason(reason):
+        raise PayoutRefused(REASON_WANTED, event=event, status=422, words=REASON_LENGTHS)
     return reason

@@ -12,12 +12,11 @@ from sqlalchemy.orm import Session
 
 from portal.audit.actor import Actor
 from portal.audit.system_log import error_facts, log_error
-from portal.audit.transaction_log import log_payout
 from portal.domain.errors import DomainError, NotFound
 from portal.domain.gateway import ConnectedAccount, StripeGateway
-from portal.domain.payouts.attempts import prepare_attempt
+from portal.domain.payouts.admission import Admission, admit_payout
 from portal.domain.payouts.checks import RequestChecks
-from portal.domain.payouts.facts import amount_of, has_open, lock_creator, log_requested, reserved_minor
+from portal.domain.payouts.facts import has_open, lock_creator, reserved_minor
 from portal.domain.payouts.sending import send_payout
 from portal.domain.work import Clock, UnitOfWork
 from portal.models import (
@@ -26,11 +25,7 @@ from portal.models import (
     Payout,
     PayoutRoute,
     PayoutSource,
-    PayoutStatus,
-    TransactionEventType,
-    uuid7,
 )
-from portal.models.currency import to_decimal
 
 SHORTEST_TOKEN = 8
 
@@ -53,8 +48,8 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
-class _Admission:
-    """What the checks found, and what T1 or T2 records on the locked creator."""
+class _Wish:
+    """What the checks found, to be decided on the locked creator."""
 
     checks: RequestChecks
     account: ConnectedAccount
@@ -120,72 +115,47 @@ def _admit(
     checks.valid_amount()
     account = checks.verified_account(gateway, checks.account_id())
     available = checks.available_minor(gateway, account.id)
-    admission = _Admission(checks, account, available, token, auto_limit, gateway.api_version, clock())
+    wish = _Wish(checks, account, available, token, auto_limit, gateway.api_version, clock())
     with work() as session:
-        return _record(session, admission)
+        return _record(session, wish)
 
 
-def _record(session: Session, admission: _Admission) -> Requested:
+def _record(session: Session, wish: _Wish) -> Requested:
     """T1 or T2 on the locked creator: what was decided before is decided again here."""
-    checks = admission.checks
+    checks = wish.checks
     creator = lock_creator(session, checks.creator.id)
-    before = _by_token(session, admission.form_token)
+    before = _by_token(session, wish.form_token)
     if before is not None:
         return Requested(before, is_new=False)
-    _recheck(session, creator, admission)
-    payout = _insert(session, admission)
-    _log_created(session, payout, checks.actor)
-    if payout.route is PayoutRoute.REVIEW:
-        log_requested(session, payout, processing_ms=checks.elapsed_ms)
+    _recheck(session, creator, wish)
+    payout = admit_payout(session, _admission(wish), actor=checks.actor, processing_ms=checks.elapsed_ms)
     return Requested(payout, is_new=True)
 
 
-def _recheck(session: Session, creator: Creator | None, admission: _Admission) -> None:
-    checks = admission.checks
-    if creator is None or creator.stripe_account_id != admission.account.id:
+def _admission(wish: _Wish) -> Admission:
+    return Admission(
+        creator_id=wish.checks.creator.id,
+        account_id=wish.account.id,
+        amount_minor=wish.checks.amount_minor or 0,
+        currency=wish.checks.currency,
+        available_minor=wish.available_minor,
+        source=PayoutSource.CREATOR,
+        auto_limit=wish.auto_limit,
+        api_version=wish.api_version,
+        now=wish.now,
+        form_token=wish.form_token,
+    )
+
+
+def _recheck(session: Session, creator: Creator | None, wish: _Wish) -> None:
+    checks = wish.checks
+    if creator is None or creator.stripe_account_id != wish.account.id:
         raise checks.invalid("Votre compte Stripe vient de changer : recommencez.", status=409)
     checks.unblocked(creator)
     if has_open(session, creator.id, checks.currency):
         message = "Un payout en %(currency)s est déjà en cours ; attendez qu’il parte ou annulez-le."
         raise checks.invalid(message, status=409, words={"currency": checks.currency})
-    checks.covered(admission.available_minor, reserved_minor(session, creator.id, checks.currency))
-
-
-def _insert(session: Session, admission: _Admission) -> Payout:
-    checks, amount_minor = admission.checks, admission.checks.amount_minor or 0
-    automatic = to_decimal(amount_minor, checks.currency) <= admission.auto_limit
-    payout = Payout(
-        id=uuid7(),
-        creator_id=checks.creator.id,
-        stripe_account_id=admission.account.id,
-        amount_minor=amount_minor,
-        currency=checks.currency,
-        route=PayoutRoute.AUTO if automatic else PayoutRoute.REVIEW,
-        source=PayoutSource.CREATOR,
-        form_token=admission.form_token,
-        status=PayoutStatus.APPROVED if automatic else PayoutStatus.REQUESTED,
-        balance_before_minor=admission.available_minor,
-        updated_at=admission.now,
-    )
-    session.add(payout)
-    session.flush()
-    if automatic:
-        prepare_attempt(session, payout, n=1, api_version=admission.api_version, now=admission.now)
-    return payout
-
-
-def _log_created(session: Session, payout: Payout, actor: Actor) -> None:
-    log_payout(
-        TransactionEventType.PAYOUT_CREATED,
-        payout_id=payout.id,
-        creator_id=payout.creator_id,
-        amount=amount_of(payout),
-        currency=payout.currency,
-        status=payout.status,
-        metadata={"route": payout.route, "triggeredBy": payout.source},
-        actor=actor,
-        session=session,
-    )
+    checks.covered(wish.available_minor, reserved_minor(session, creator.id, checks.currency))
 
 
 def _by_token(session: Session, token: str) -> Payout | None:

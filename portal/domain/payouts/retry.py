@@ -15,20 +15,20 @@ from portal.domain.payouts.facts import has_open, lock_newest_attempt, lock_payo
 from portal.domain.payouts.review import refuse_approval
 from portal.domain.payouts.sending import LIST_OVERLAP, send_payout
 from portal.domain.payouts.settlement import settle_payout
+from portal.domain.reason import REASON_LENGTHS, REASON_WANTED, clean_reason, is_reason
 from portal.domain.work import Clock, UnitOfWork
 from portal.models import LogActor, Payout, PayoutAttempt, PayoutStatus
 
 RETRIED = (PayoutStatus.FAILED, PayoutStatus.RETURNED, PayoutStatus.REVIEW)
 QUIET = timedelta(minutes=15)
 DEAD_AT_STRIPE = ("failed", "canceled")
-SHORTEST_REASON, LONGEST_REASON = 10, 500
 
 
 def retry_payout(
     work: UnitOfWork, gateway: StripeGateway, *, payout_id: UUID, actor: Actor, reason: str, clock: Clock
 ) -> None:
     """Authorise attempt n+1 and send it; refused while anything of the payout lives. Raises PayoutRefused."""
-    reason = reason.strip()
+    reason = clean_reason(reason)
     with work() as session:
         payout = _retried(session, payout_id, actor, reason, clock())
         account, since = payout.stripe_account_id, payout.created_at - LIST_OVERLAP
@@ -51,10 +51,9 @@ def _retried(session: Session, payout_id: UUID, actor: Actor, reason: str, now: 
     if locked is None:
         raise NotFound("Ce payout n’existe pas.", event="PAYOUT_APPROVAL_NOT_FOUND")
     payout, creator = locked
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        words = {"least": SHORTEST_REASON, "most": LONGEST_REASON}
-        message = "Donnez une raison de %(least)s à %(most)s caractères."
-        raise PayoutRefused(message, event="PAYOUT_APPROVAL_INVALID_STATUS", status=422, words=words)
+    if not is_reason(reason):
+        event = "PAYOUT_APPROVAL_INVALID_STATUS"
+        raise PayoutRefused(REASON_WANTED, event=event, status=422, words=REASON_LENGTHS)
     if payout.status not in RETRIED:
         message = "Ce payout ne peut pas être renvoyé : il est maintenant %(state)s."
         raise _refused(payout, actor, message, {"state": payout.status})
@@ -77,9 +76,7 @@ def _refuse_unsettled(payout: Payout, attempt: PayoutAttempt | None, actor: Acto
         raise _refused(payout, actor, message, {"when": f"{when:%d/%m/%Y %H:%M}"})
 
 
-def _alive_at_stripe(
-    gateway: StripeGateway, payout: Payout, account: str, since: datetime
-) -> StripePayout | None:
+def _alive_at_stripe(gateway: StripeGateway, payout: Payout, account: str, since: datetime) -> StripePayout | None:
     """A payout of this id that Stripe has not failed or cancelled: the list has no metadata filter."""
     try:
         listed = gateway.list_payouts(account, since)

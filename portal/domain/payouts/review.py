@@ -14,10 +14,9 @@ from portal.domain.gateway import StripeGateway
 from portal.domain.payouts.attempts import prepare_attempt
 from portal.domain.payouts.facts import lock_payout, log_event, moved, payout_facts
 from portal.domain.payouts.sending import send_payout
+from portal.domain.reason import LONGEST_REASON, clean_reason
 from portal.domain.work import Clock, UnitOfWork
 from portal.models import Creator, LogActor, Payout, PayoutStatus, User
-
-LONGEST_REASON = 500
 
 
 def approve_payout(
@@ -84,7 +83,7 @@ def reject_payout(
 ) -> Payout:
     """Refuse a requested payout; its reservation ends with the commit. Raises NotFound or PayoutRefused."""
     log_admin_action("PAYOUT_REJECTION_INITIATED", actor.id, metadata=_by(actor, payout_id))
-    reason = reason.strip()
+    reason = clean_reason(reason)
     if not 1 <= len(reason) <= LONGEST_REASON:
         facts = {"payoutId": payout_id, "adminId": actor.id}
         message = "Donnez la raison du rejet, en %(most)s caractères au plus."

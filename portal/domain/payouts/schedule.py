@@ -6,25 +6,21 @@ creator: two runs at once, or one that is repeated after a crash, pay once.
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal.audit.actor import SYSTEM
-from portal.audit.system_log import log_info, log_warning
-from portal.audit.transaction_log import log_payout
+from portal.audit.system_log import log_warning
 from portal.domain.errors import PayoutRefused
 from portal.domain.gateway import StripeGateway
 from portal.domain.money import MOST_MINOR, WHOLE_HUNDREDS
-from portal.domain.payouts.attempts import prepare_attempt
-from portal.domain.payouts.checks import Facts, RequestChecks
+from portal.domain.payouts.admission import Admission, admit_payout
+from portal.domain.payouts.checks import RequestChecks
 from portal.domain.payouts.facts import (
     SENDING_PAUSED,
-    amount_of,
     lock_creator,
-    log_requested,
     reserved_minor,
 )
 from portal.domain.payouts.rounds import Handled, Reason, Round, period_key
@@ -38,8 +34,6 @@ from portal.models import (
     PayoutSource,
     PayoutStatus,
     Setting,
-    TransactionEventType,
-    uuid7,
 )
 from portal.models.currency import to_decimal
 from portal.models.payout import RESERVED
@@ -88,27 +82,9 @@ class _Checks(RequestChecks):
     """A request's checks, for a wish that the schedule makes: its rows name the run."""
 
     def __init__(self, creator: Creator, round: Round) -> None:
-        super().__init__(creator, SYSTEM, amount=WHOLE_BALANCE, currency=creator.currency)
+        facts = {"runId": round.run_id}
+        super().__init__(creator, SYSTEM, amount=WHOLE_BALANCE, currency=creator.currency, facts=facts)
         self.round = round
-
-    def initiated(self) -> None:
-        """Record that the schedule asks."""
-        facts = {
-            "creatorId": self.creator.id,
-            "creatorEmail": self.creator.email,
-            "creatorName": self.creator.name,
-            "requestedAmount": self.requested,
-            "currency": self.currency,
-            "payoutSchedule": self.creator.payout_schedule,
-            "runId": self.round.run_id,
-        }
-        log_info("PAYOUT_REQUEST_INITIATED", LogActor.SYSTEM, None, self.creator.id, facts)
-
-    def refused(
-        self, event: str, message: str, status: int, facts: Facts = None, words: Facts = None
-    ) -> PayoutRefused:
-        """Record a refusal with the run that met it."""
-        return super().refused(event, message, status, {**(facts or {}), "runId": self.round.run_id}, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +136,7 @@ def _decide(session: Session, wish: _Wish) -> Payout | Reason:
     if amount_minor < creator.payout_minimum_minor:
         _tell_low(session, creator, left, wish)
         return Reason.BALANCE_LOW
-    return _insert(session, creator, amount_minor, wish)
+    return _admit(session, creator, amount_minor, wish)
 
 
 def payable_minor(left: int, currency: str) -> int:
@@ -186,45 +162,22 @@ def _tell_low(session: Session, creator: Creator, left: int, wish: _Wish) -> Non
     log_warning("PAYOUT_BALANCE_LOW", LogActor.SYSTEM, None, creator.id, facts, session=session)
 
 
-def _insert(session: Session, creator: Creator, amount_minor: int, wish: _Wish) -> Payout:
-    round = wish.checks.round
-    automatic = to_decimal(amount_minor, creator.currency) <= round.auto_limit
-    payout = Payout(
-        id=uuid7(),
+def _admit(session: Session, creator: Creator, amount_minor: int, wish: _Wish) -> Payout:
+    round, key = wish.checks.round, period_key(creator.payout_schedule, wish.checks.round.day)
+    admission = Admission(
         creator_id=creator.id,
-        stripe_account_id=wish.account_id,
+        account_id=wish.account_id,
         amount_minor=amount_minor,
         currency=creator.currency,
-        route=PayoutRoute.AUTO if automatic else PayoutRoute.REVIEW,
+        available_minor=wish.available_minor,
         source=PayoutSource.JOB,
-        period_key=period_key(creator.payout_schedule, round.day),
-        status=PayoutStatus.APPROVED if automatic else PayoutStatus.REQUESTED,
-        balance_before_minor=wish.available_minor,
-        updated_at=wish.now,
+        auto_limit=round.auto_limit,
+        api_version=wish.api_version,
+        now=wish.now,
+        period_key=key,
     )
-    session.add(payout)
-    session.flush()
-    _log_created(session, payout, round)
-    if automatic:
-        prepare_attempt(session, payout, n=1, api_version=wish.api_version, now=wish.now)
-    else:
-        log_requested(session, payout, processing_ms=wish.checks.elapsed_ms)
-    return payout
-
-
-def _log_created(session: Session, payout: Payout, round: Round) -> None:
-    facts: dict[str, Any] = {"route": payout.route, "triggeredBy": payout.source}
-    facts |= {"periodKey": payout.period_key, "runId": round.run_id}
-    log_payout(
-        TransactionEventType.PAYOUT_CREATED,
-        payout_id=payout.id,
-        creator_id=payout.creator_id,
-        amount=amount_of(payout),
-        currency=payout.currency,
-        status=payout.status,
-        metadata=facts,
-        session=session,
-    )
+    facts = {"periodKey": key, "runId": round.run_id}
+    return admit_payout(session, admission, actor=SYSTEM, processing_ms=wish.checks.elapsed_ms, facts=facts)
 
 
 def _sent(work: UnitOfWork, gateway: StripeGateway, payout: Payout, clock: Clock) -> Handled:
