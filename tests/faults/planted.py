@@ -81,7 +81,7 @@ MUTANTS = [
     ),
     _one(
         "● an unknown outcome counts as a refusal",
-        "portal/domain/gateway.py",
+        "portal/domain/gateway/failure.py",
         "        return Verdict.UNKNOWN\n",
         "        return Verdict.REFUSED\n",
         _case("sending", "case_07_a_lost_answer_is_found_by_sending_again"),
@@ -132,7 +132,8 @@ MUTANTS = [
         "an event is believed instead of Stripe",
         "portal/webhooks/handlers.py",
         '    return gateway.retrieve_payout(event.account or "", event.object_id or "")',
-        '    from portal.stripe_gateway import _payout\n\n    return _payout(event.account or "", event.object)',
+        "    from portal.stripe_gateway.payouts import _payout\n\n"
+        '    return _payout(event.account or "", event.object)',
         _case("events", "case_19_a_signed_event_that_lies_pays_nothing"),
     ),
     _one(
