@@ -62,7 +62,7 @@ NO_SUCH_OBJECT = stack(
         "_apply(gateway, event, handler, facts, started, clock)",
     ),
     (
-        f"{ROOT}/portal/webhooks/handlers.py",
+        f"{ROOT}/portal/webhooks/payout_events.py",
         31,
         "_read_payout",
         "return gateway.retrieve_payout(account, object_id)",

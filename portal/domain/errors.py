@@ -39,6 +39,10 @@ class PayoutRefused(DomainError):
     """A rule refused a payout, or a decision on one."""
 
 
+class RefundRefused(DomainError):
+    """A rule refused a refund."""
+
+
 class BlockRefused(DomainError):
     """A rule refused to block or unblock a creator's payouts."""
 

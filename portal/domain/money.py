@@ -29,7 +29,12 @@ class AmountInvalid(ValueError):
 
 
 def parse_amount(text: str, currency: str) -> int:
-    """Minor units of an amount typed as 1234.50, 1234,50 or 1 234,50. Raises AmountInvalid."""
+    """Minor units of an amount typed as 1234.50, 1234,50 or 1 234,50, to be paid out. Raises AmountInvalid."""
+    return check_amount(parse_minor(text, currency), currency)
+
+
+def parse_minor(text: str, currency: str) -> int:
+    """Minor units of an amount as it was typed, whatever it is for. Raises AmountInvalid."""
     match = AMOUNT.fullmatch(text.strip(SPACES + "\t")) if len(text) <= 40 else None
     if match is None:
         raise AmountInvalid("Indiquez un montant comme 125,50, sans signe ni devise.")
@@ -38,7 +43,7 @@ def parse_amount(text: str, currency: str) -> int:
         words = {"currency": currency, "places": exponent(currency)}
         raise AmountInvalid("%(currency)s s’écrit avec au plus %(places)s décimales.", words)
     whole = re.sub(f"[{SPACES}]", "", match["whole"])
-    return check_amount(to_minor(Decimal(f"{whole}.{decimals or 0}"), currency), currency)
+    return to_minor(Decimal(f"{whole}.{decimals or 0}"), currency)
 
 
 def check_amount(amount_minor: int, currency: str) -> int:

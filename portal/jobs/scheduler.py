@@ -8,12 +8,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from flask import Flask
 
-from portal.jobs import keep_partitions, process_inbox, send_payouts, watch
+from portal.jobs import keep_partitions, process_inbox, send_payouts, send_refunds, watch
 from portal.jobs.desk import JOBS
 
 TICKS: dict[Callable[[Flask], None], timedelta] = {
     process_inbox.tick: timedelta(seconds=1),
     send_payouts.tick: timedelta(seconds=2),
+    send_refunds.tick: timedelta(seconds=2),
     watch.tick: timedelta(minutes=1),
 }
 SLOTS = timedelta(seconds=10)

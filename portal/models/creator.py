@@ -24,9 +24,7 @@ class Creator(Base):
 
     __tablename__ = "creator"
     __table_args__ = (
-        CheckConstraint(
-            "payout_schedule in ('MANUAL', 'DAILY', 'WEEKLY', 'MONTHLY')", name="payout_schedule"
-        ),
+        CheckConstraint("payout_schedule in ('MANUAL', 'DAILY', 'WEEKLY', 'MONTHLY')", name="payout_schedule"),
         CheckConstraint("payout_minimum_minor > 0", name="payout_minimum"),
         CheckConstraint("is_payout_blocked = (payout_block_reason is not null)", name="block_has_reason"),
     )

@@ -69,9 +69,7 @@ class Log(Base):
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=False))
-    created_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.clock_timestamp()
-    )
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())
     level: Mapped[LogLevel] = mapped_column(pg_enum(LogLevel, "log_level"))
     type: Mapped[str] = mapped_column(Text)
     actor: Mapped[LogActor] = mapped_column(pg_enum(LogActor, "log_actor"))

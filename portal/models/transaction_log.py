@@ -78,9 +78,7 @@ class TransactionLog(Base):
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=False))
-    created_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.clock_timestamp()
-    )
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())
     event_type: Mapped[TransactionEventType] = mapped_column(
         pg_enum(TransactionEventType, "transaction_event_type")
     )

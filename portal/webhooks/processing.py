@@ -13,7 +13,8 @@ from portal.domain.work import Clock
 from portal.models import InboxState, LogActor, StripeEvent
 from portal.unit_of_work import unit_of_work
 from portal.webhooks.event import Event, stored_event
-from portal.webhooks.handlers import HANDLERS, Handler
+from portal.webhooks.handler import Handler
+from portal.webhooks.handlers import HANDLERS
 
 LEASE = timedelta(minutes=1)
 BACK_OFF = (

@@ -130,7 +130,7 @@ MUTANTS = [
     ),
     _one(
         "an event is believed instead of Stripe",
-        "portal/webhooks/handlers.py",
+        "portal/webhooks/payout_events.py",
         '    return gateway.retrieve_payout(event.account or "", event.object_id or "")',
         "    from portal.stripe_gateway.payouts import _payout\n\n"
         '    return _payout(event.account or "", event.object)',
