@@ -38,6 +38,18 @@ def block_payouts(
     return creator
 
 
+def hold_payouts(
+    session: Session, creator: Creator, *, reason: str, facts: Mapping[str, Any], now: datetime
+) -> None:
+    """The portal itself stops the payouts of a locked creator until an admin has looked."""
+    if creator.is_payout_blocked:
+        return
+    creator.is_payout_blocked, creator.payout_block_reason, creator.payout_blocked_at = True, reason, now
+    nobody = {"adminId": None, "adminEmail": None, "processingTimeMs": 0, "auditLogId": None}
+    told = _about(creator) | nobody | {"blockReason": reason} | dict(facts)
+    log_warning("CREATOR_PAYOUT_BLOCKED", LogActor.SYSTEM, None, creator.id, told, session=session)
+
+
 def unblock_payouts(session: Session, *, creator_id: UUID | None, reason: str, actor: Actor) -> Creator:
     """Let a creator's payouts go again. Raises BlockRefused."""
     started = time.monotonic()

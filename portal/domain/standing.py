@@ -1,11 +1,11 @@
 """What a creator's Stripe account allows and holds right now, and what stands in the way of a payout."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from portal.domain.gateway import Balance, BankAccount, ConnectedAccount, StripeFailure, StripeGateway
-from portal.models import Creator
+from portal.models import Creator, Payout, PayoutStatus
 
 FORBIDDEN = 403
 """How Stripe answers for an account that has left the platform."""
@@ -51,6 +51,7 @@ class Problem(StrEnum):
     PAYOUTS_DISABLED = "payouts_disabled"
     BANK_MISSING = "bank_missing"
     BANK_ERRORED = "bank_errored"
+    ACCOUNT_CHANGED = "account_changed"
 
 
 def read_standing(gateway: StripeGateway, account_id: str | None) -> Standing:
@@ -65,14 +66,22 @@ def read_standing(gateway: StripeGateway, account_id: str | None) -> Standing:
         return Standing(account, None, failure)
 
 
-def problems_of(creator: Creator, standing: Standing) -> list[Problem]:
-    """Everything that stands in the way of a payout, the gravest first."""
+def problems_of(creator: Creator, standing: Standing, asked: Sequence[Payout] = ()) -> list[Problem]:
+    """Everything that stands in the way of a payout, the gravest first; `asked` are those not yet sent."""
     if creator.stripe_account_id is None:
         return [Problem.NO_ACCOUNT]
     blocked = [Problem.BLOCKED] if creator.is_payout_blocked else []
     if standing.failure is not None and standing.failure.http_status == FORBIDDEN:
         return [Problem.DEAUTHORIZED, *blocked]
-    return blocked + (_account_problems(standing.account) if standing.account else [])
+    stranded = any(_is_stranded(payout, creator) for payout in asked)
+    changed = [Problem.ACCOUNT_CHANGED] if stranded else []
+    return blocked + changed + (_account_problems(standing.account) if standing.account else [])
+
+
+def _is_stranded(payout: Payout, creator: Creator) -> bool:
+    """Whether a payout waits for an account that is no longer the creator's: it can only be refused."""
+    waits = payout.status in {PayoutStatus.REQUESTED, PayoutStatus.APPROVED}
+    return waits and payout.stripe_account_id != creator.stripe_account_id
 
 
 def _account_problems(account: ConnectedAccount) -> list[Problem]:

@@ -164,6 +164,14 @@ def find_payout(session: Session, payout_id: UUID, *, creator_id: UUID | None = 
     return None if row is None else PayoutDetail(*row)
 
 
+def former_accounts(session: Session, creator: Creator) -> list[str]:
+    """Stripe accounts that the creator's payouts went to before the present one, the latest first."""
+    query = select(Payout.stripe_account_id, func.max(Payout.created_at))
+    query = query.where(Payout.creator_id == creator.id).group_by(Payout.stripe_account_id)
+    found = session.execute(query.order_by(func.max(Payout.created_at).desc())).all()
+    return [account for account, _ in found if account != creator.stripe_account_id]
+
+
 def recent_payouts(session: Session, creator_id: UUID, *, limit: int) -> list[Payout]:
     """A creator's newest payouts."""
     query = select(Payout).where(Payout.creator_id == creator_id)

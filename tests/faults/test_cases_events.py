@@ -12,6 +12,7 @@ from portal.models import PayoutStatus as S
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.domain.test_retry import mend
 from tests.faults.acts import Verbs
+from tests.faults.acts import outcome as outcome_of
 from tests.faults.oracle import assert_books_agree
 from tests.webhooks.test_receiving import CONNECT, PLATFORM, body, signature
 
@@ -191,3 +192,21 @@ def test_case_20_a_payout_on_another_account_that_names_ours_is_not_believed(
     assert (facts["stripePayoutId"], facts["creatorId"]) == (forged, str(other.id))
     assert acts.payout(sent.id).stripe_payout_id == sent.stripe_payout_id
     assert acts.payout(sent.id).status is S.PROCESSING
+
+
+def test_a_second_stripe_id_for_one_payout_calls_a_human_and_stops_the_creator(
+    acts: Verbs, admin: User, creator: Creator, sent: Payout, sandbox: Sandbox, deliver: Any, process: Any
+) -> None:
+    """Crash point C7: what should never happen is told once, loudly, and nothing more is paid meanwhile."""
+    [attempt] = acts.attempts(sent.id)
+    acts.gateway.create_payout(sent.stripe_account_id, attempt.params, "not-our-key")
+    for _ in range(2):
+        deliver(copies=2)
+        process()
+        acts.replay_events()
+    assert acts.payout(sent.id).status is S.PROCESSING
+    facts = acts.last("PAYOUT_NEEDS_REVIEW").details
+    assert facts["knownStripePayoutId"] == sent.stripe_payout_id != facts["stripePayoutId"]
+    assert acts.types().count("CREATOR_PAYOUT_BLOCKED") == 1
+    assert acts.last("CREATOR_PAYOUT_BLOCKED").actor == "SYSTEM"
+    assert outcome_of(lambda: acts.request(creator, "10")) == "PAYOUT_REQUEST_BLOCKED"

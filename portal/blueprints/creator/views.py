@@ -49,7 +49,7 @@ def own_purse() -> Purse:
     reading().close()  # no transaction stays open while Stripe is asked
     standing = read_standing(gateway(), creator.stripe_account_id)
     funds = funds_by_currency(standing.available, standing.pending, reserving, creator.currency)
-    return Purse(creator, standing, funds, problems_of(creator, standing))
+    return Purse(creator, standing, funds, problems_of(creator, standing, reserving))
 
 
 @bp.get("")

@@ -19,8 +19,9 @@ from portal.queries.creator_search import (
     count_creators,
     find_creator,
 )
+from portal.queries.disputes import open_disputes
 from portal.queries.paging import Cursor
-from portal.queries.payout_search import recent_payouts
+from portal.queries.payout_search import former_accounts, recent_payouts
 from portal.unit_of_work import reading
 
 RECENT = 8
@@ -80,6 +81,8 @@ def detail(creator_id: UUID) -> str:
     creator = creator_or_404(creator_id)
     reserving = reserving_payouts(reading(), creator.id)
     payouts = recent_payouts(reading(), creator.id, limit=RECENT)
+    former = former_accounts(reading(), creator)
+    disputes = open_disputes(reading(), creator.id)
     reading().close()  # no transaction stays open while Stripe is asked
     standing = read_standing(gateway(), creator.stripe_account_id)
     return render_template(
@@ -87,9 +90,11 @@ def detail(creator_id: UUID) -> str:
         creator=creator,
         standing=standing,
         asked_at=utc_now(),
-        problems=problems_of(creator, standing),
+        problems=problems_of(creator, standing, reserving),
+        former_accounts=former,
         funds=funds_by_currency(standing.available, standing.pending, reserving, creator.currency),
         payouts=payouts,
+        disputes=disputes,
         trace_href=url_for("traces.show", kind="creator", id=creator.id),
         logs_href=url_for("logs.index", entity=creator.id),
     )

@@ -20,6 +20,7 @@ from portal.domain.payouts.review import approve_payout, reject_payout
 from portal.domain.people import Role
 from portal.domain.standing import read_standing
 from portal.domain.work import utc_now
+from portal.queries.disputes import open_disputes
 from portal.queries.payout_search import PayoutDetail, PayoutStatus
 from portal.unit_of_work import reading, unit_of_work
 
@@ -93,9 +94,10 @@ def _already_decided(detail: PayoutDetail) -> str:
 
 def _approve_page(detail: PayoutDetail, form: ApprovePayoutForm) -> str:
     payout = detail.payout
+    disputes = open_disputes(reading(), payout.creator_id)
     reading().close()  # no transaction stays open while Stripe is asked
     standing = read_standing(gateway(), payout.stripe_account_id)
-    checks = approval_checks(payout, payout.creator, standing, admin_id=me().user_id)
+    checks = approval_checks(payout, payout.creator, standing, admin_id=me().user_id, disputes=len(disputes))
     forbidden = any(check.forbids for check in checks)
     form.version.data = str(payout.version)
     form.failed.data = "1" if standing.failure or not all(check.passed for check in checks) else ""

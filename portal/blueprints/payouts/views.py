@@ -12,6 +12,7 @@ from portal.blueprints.payouts.words import shown_steps, tabs
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.creator_search import find_creator
+from portal.queries.disputes import open_disputes
 from portal.queries.paging import Cursor
 from portal.queries.payout_life import accepted_at, life_of
 from portal.queries.payout_search import (
@@ -81,6 +82,7 @@ def detail(payout_id: UUID) -> str:
         creator=payout.creator,
         decided_by=found.decided_by,
         steps=shown_steps(steps, found),
+        disputes=open_disputes(reading(), payout.creator_id),
         late_since=stuck_since(payout, now),
         undecided=payout.status is PayoutStatus.REQUESTED,
         own=payout.creator.user_id == me().user_id,

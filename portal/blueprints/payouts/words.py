@@ -160,6 +160,7 @@ def _check_label(check: Check) -> str:
         Check.ACCOUNT_READY: _("Stripe autorise les payouts de ce compte"),
         Check.BANK_VALID: _("Le compte bancaire est utilisable"),
         Check.BALANCE_COVERS: _("Le solde disponible couvre le montant"),
+        Check.NO_DISPUTE: _("Aucun litige n’est ouvert sur ses ventes"),
     }
     return str(labels[check])
 

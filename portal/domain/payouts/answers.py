@@ -14,6 +14,7 @@ from portal.audit.system_log import (
     log_warning,
 )
 from portal.audit.transaction_log import log_error as log_transaction_error
+from portal.domain.creators import hold_payouts
 from portal.domain.gateway import StripeFailure, StripePayout, Verdict
 from portal.domain.payouts.facts import (
     amount_of,
@@ -37,6 +38,8 @@ from portal.models import (
 
 BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
 FIRST_CHECK = timedelta(hours=1)
+ANOMALY = "Anomalie chez Stripe sur un payout : vérification en cours"
+"""Why payouts are blocked when Stripe holds one that we cannot explain; creators read it."""
 ADOPTS = (PayoutStatus.SUBMITTING, PayoutStatus.REVIEW, PayoutStatus.FAILED)
 
 
@@ -48,11 +51,13 @@ def record_created(
     attempt = lock_newest_attempt(session, payout_id)
     if locked is None or attempt is None:
         return
-    payout, _ = locked
+    payout, creator = locked
     if payout.stripe_payout_id == created.id:
         return
     if payout.status not in ADOPTS or not _is_ours(payout, attempt, created):
         _alarm(session, payout, attempt, created, now)
+        facts = {"payoutId": payout.id, "stripePayoutId": created.id}
+        hold_payouts(session, creator, reason=ANOMALY, facts=facts, now=now)
         return
     _adopt(session, payout, attempt, created, cause=cause, now=now)
 

@@ -17,6 +17,7 @@ class Check(StrEnum):
     ACCOUNT_READY = "account_ready"
     BANK_VALID = "bank_valid"
     BALANCE_COVERS = "balance_covers"
+    NO_DISPUTE = "no_dispute"
 
 
 DECISIVE = frozenset({Check.NOT_OWN, Check.NOT_BLOCKED, Check.SAME_ACCOUNT})
@@ -36,14 +37,19 @@ class Checked:
         return not self.passed and self.check in DECISIVE
 
 
-def approval_checks(payout: Payout, creator: Creator, standing: Standing, *, admin_id: UUID) -> list[Checked]:
-    """The checks in the order they are made; those of Stripe only where Stripe answered."""
+def approval_checks(
+    payout: Payout, creator: Creator, standing: Standing, *, admin_id: UUID, disputes: int
+) -> list[Checked]:
+    """The checks in the order they are made; those of Stripe only where Stripe answered.
+
+    `disputes` are the creator's that no bank has decided yet.
+    """
     checks = [
         Checked(Check.NOT_OWN, creator.user_id != admin_id),
         Checked(Check.NOT_BLOCKED, not creator.is_payout_blocked),
         Checked(Check.SAME_ACCOUNT, creator.stripe_account_id == payout.stripe_account_id),
     ]
-    return checks + _of_stripe(payout, creator, standing)
+    return [*checks, *_of_stripe(payout, creator, standing), Checked(Check.NO_DISPUTE, disputes == 0)]
 
 
 def _of_stripe(payout: Payout, creator: Creator, standing: Standing) -> list[Checked]:

@@ -39,6 +39,9 @@ from portal.models import (
 
 KEY_AGE_LIMIT = timedelta(hours=23)
 LIST_OVERLAP = timedelta(minutes=5)
+ACCOUNT_CHANGED = "account_changed"
+"""The failure code, of our own, of a payout that was cancelled because its creator changed accounts."""
+
 LIVE = (AttemptState.PREPARED, AttemptState.SENT)
 
 
@@ -188,6 +191,7 @@ def _log_creation(session: Session, payout: Payout) -> None:
 
 def _cancel_for_other_account(session: Session, payout: Payout, attempt: PayoutAttempt, now: datetime) -> None:
     previous = payout.move_to(PayoutStatus.CANCELED, at=now)
+    payout.failure_code = ACCOUNT_CHANGED
     attempt.state = AttemptState.ABANDONED
     facts = moved(payout, previous) | {"stripePayoutId": None, "source": "stripe_account_changed"}
     log_event(session, payout, "CANCELED", facts)
