@@ -19,6 +19,7 @@ from portal.blueprints.dashboard import bp as dashboard
 from portal.blueprints.health import bp as health
 from portal.blueprints.jobs import bp as job_pages
 from portal.blueprints.logs import bp as logs
+from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
@@ -37,6 +38,7 @@ BLUEPRINTS = (
     transactions,
     traces,
     payouts,
+    payments,
     creators,
     creator,
     api,

@@ -61,7 +61,7 @@ def test_case_25_a_refund_while_requested_leaves_a_payout_that_stripe_refuses(
     assert_books_agree(acts.session, sandbox, requested, S.FAILED, rows=["PAYOUT_APPROVED", "PAYOUT_FAILED"])
     assert acts.payout(requested.id).failure_code == "balance_insufficient"
     assert sandbox.ledger()["payouts"] == []
-    assert sandbox.balance(creator.stripe_account_id or "") == {"eur": (8_095, 0)}  # the fee given back rounds down
+    assert sandbox.balance(creator.stripe_account_id or "") == {"eur": (8_095, 0)}  # fees round down
 
 
 def test_case_25_a_refund_while_processing_leaves_the_payout_and_owes_the_rest(

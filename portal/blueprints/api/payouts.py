@@ -1,7 +1,6 @@
 """Payouts and creators for other programs: the pages' rules and verbs as JSON."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -9,15 +8,24 @@ from flask import Response, abort, jsonify, make_response, request
 
 from portal.blueprints.access import gateway, me, requires, settings
 from portal.blueprints.api import bp
+from portal.blueprints.api.body import (
+    decimal_json,
+    json_object,
+    number_of,
+    optional_object,
+    reason_of,
+    text_of,
+    token_of,
+    version_of,
+)
 from portal.blueprints.filters import iso, select_timezone
 from portal.domain.creators import Creator, block_payouts, unblock_payouts
-from portal.domain.money import to_decimal
 from portal.domain.payouts import request as requests
 from portal.domain.payouts import review
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.creator_search import CreatorSearch, find_creator
-from portal.queries.paging import BadParameter, Cursor
+from portal.queries.paging import Cursor
 from portal.queries.payout_search import Payout, PayoutSearch, find_payout
 from portal.unit_of_work import reading, unit_of_work
 
@@ -50,7 +58,7 @@ def request_payout() -> Response:
         unit_of_work,
         gateway(),
         creator_id=creator_id,
-        request=requests.PayoutRequest(_number(body, "amount"), _text(body, "currency"), _token(body)),
+        request=requests.PayoutRequest(number_of(body, "amount"), text_of(body, "currency"), token_of(body)),
         actor=me().actor,
         auto_limit=settings().payout_auto_approve_limit,
         clock=utc_now,
@@ -62,7 +70,7 @@ def request_payout() -> Response:
 @requires(Role.ADMIN)
 def approve_payout(payout_id: UUID) -> Response:
     """Approve and send; the status says what became of it: PROCESSING, SUBMITTING (unknown) or FAILED."""
-    version = _version(optional_object())
+    version = version_of(optional_object())
     actor = me().actor
     review.approve_payout(
         unit_of_work, gateway(), payout_id=payout_id, actor=actor, clock=utc_now, version=version
@@ -75,7 +83,7 @@ def approve_payout(payout_id: UUID) -> Response:
 def reject_payout(payout_id: UUID) -> Response:
     """Reject with a reason that the creator will read."""
     body, actor = json_object(), me().actor
-    reason, version = _reason(body), _version(body)
+    reason, version = reason_of(body), version_of(body)
     with unit_of_work() as session:
         review.reject_payout(
             session, payout_id=payout_id, actor=actor, reason=reason, now=utc_now(), version=version
@@ -88,7 +96,7 @@ def reject_payout(payout_id: UUID) -> Response:
 def block_creator() -> Response:
     """Stop a creator's payouts."""
     body, actor = json_object(), me().actor
-    creator_id, reason = _creator_id(body), _reason(body)
+    creator_id, reason = _creator_id(body), reason_of(body)
     with unit_of_work() as session:
         block_payouts(session, creator_id=creator_id, reason=reason, actor=actor, now=utc_now())
     return _shown_creator(creator_id)
@@ -99,60 +107,15 @@ def block_creator() -> Response:
 def unblock_creator() -> Response:
     """Let a creator's payouts go again."""
     body, actor = json_object(), me().actor
-    creator_id, reason = _creator_id(body), _reason(body)
+    creator_id, reason = _creator_id(body), reason_of(body)
     with unit_of_work() as session:
         unblock_payouts(session, creator_id=creator_id, reason=reason, actor=actor)
     return _shown_creator(creator_id)
 
 
-def json_object() -> dict[str, Any]:
-    """The body. Raises BadParameter when it is no JSON object."""
-    try:
-        body = request.get_json(silent=True)
-    except RecursionError:
-        body = None
-    if not isinstance(body, dict):
-        raise BadParameter("body", request.get_data(as_text=True)[:80], "un objet JSON")
-    return body
-
-
-def optional_object() -> dict[str, Any]:
-    """The body where none is needed: empty, or a JSON object."""
-    return json_object() if request.get_data() else {}
-
-
-def _text(body: dict[str, Any], name: str) -> str:
-    """A text of the body; anything else counts as missing, which the rules refuse."""
-    value = body.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _reason(body: dict[str, Any]) -> str:
-    """Words for people, without what the database cannot hold."""
-    return _text(body, "reason").replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def _number(body: dict[str, Any], name: str) -> str:
-    """A decimal amount of the body, as a string or a JSON number."""
-    value = body.get(name)
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _text(body, name)
-
-
-def _token(body: dict[str, Any]) -> str:
-    token = _text(body, "formToken")
-    return token if token.isascii() and token.isprintable() else ""
-
-
-def _version(body: dict[str, Any]) -> int | None:
-    version = body.get("version")
-    if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
-        raise BadParameter("version", str(version)[:80], "un nombre entier")
-    return version
-
-
 def _creator_id(body: dict[str, Any]) -> UUID | None:
     try:
-        return UUID(_text(body, "creatorId"))
+        return UUID(text_of(body, "creatorId"))
     except ValueError:
         return None
 
@@ -177,7 +140,7 @@ def payout_json(payout: Payout) -> dict[str, Any]:
         "id": str(payout.id),
         "creatorId": str(payout.creator_id),
         "creatorName": payout.creator.name,
-        "amount": _amount(payout.amount_minor, payout.currency),
+        "amount": decimal_json(payout.amount_minor, payout.currency),
         "currency": payout.currency,
         "status": payout.status,
         "route": payout.route,
@@ -209,17 +172,12 @@ def creator_json(creator: Creator) -> dict[str, Any]:
         "chargesEnabled": creator.charges_enabled,
         "payoutsEnabled": creator.payouts_enabled,
         "payoutSchedule": creator.payout_schedule,
-        "payoutMinimum": _amount(creator.payout_minimum_minor, creator.currency),
+        "payoutMinimum": decimal_json(creator.payout_minimum_minor, creator.currency),
         "isPayoutBlocked": creator.is_payout_blocked,
         "payoutBlockReason": creator.payout_block_reason,
         "payoutBlockedAt": _moment(creator.payout_blocked_at),
         "createdAt": iso(creator.created_at),
     }
-
-
-def _amount(amount_minor: int, currency: str) -> int | float:
-    exact: Decimal = to_decimal(amount_minor, currency)
-    return int(exact) if exact == exact.to_integral_value() else float(exact)
 
 
 def _moment(value: datetime | None) -> str | None:

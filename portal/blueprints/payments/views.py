@@ -1,0 +1,132 @@
+"""The lists of payments, refunds and disputes, and one payment."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import abort, render_template, request, url_for
+from flask_babel import gettext as _
+
+from portal.blueprints.access import requires, with_query
+from portal.blueprints.filters import select_timezone
+from portal.blueprints.payments import bp
+from portal.domain.people import Role
+from portal.domain.work import utc_now
+from portal.queries.complaint_search import ComplaintCounts, ComplaintSearch, Kind, count_complaints
+from portal.queries.creator_search import find_creator
+from portal.queries.paging import Cursor
+from portal.queries.payment_search import (
+    PaymentDetail,
+    PaymentSearch,
+    PaymentStatus,
+    count_payments,
+    find_payment,
+)
+from portal.unit_of_work import reading
+
+KEPT = ("q", "from", "to", "tz", "creatorId", "limit")
+GROUPS = (PaymentStatus.SUCCEEDED, PaymentStatus.PENDING, PaymentStatus.FAILED, PaymentStatus.REFUNDED)
+
+
+@bp.get("/payments")
+@requires(Role.ADMIN)
+def index() -> str:
+    """Payments newest first, with what they add up to."""
+    search = PaymentSearch.from_args(request.args, tz=select_timezone(), now=utc_now())
+    page = search.page(reading())
+    return render_template(
+        "payments/index.html",
+        search=search,
+        page=page,
+        totals=search.totals(reading()),
+        tabs=_payment_tabs(search),
+        hidden=_hidden("status", "creatorId"),
+        creator=find_creator(reading(), search.creator_id) if search.creator_id else None,
+        previous_href=_page_href(page.previous),
+        next_href=_page_href(page.next),
+        without=lambda **gone: with_query(cursor=None, **gone),
+    )
+
+
+def _payment_tabs(search: PaymentSearch) -> list[dict[str, Any]]:
+    kept, counts = _kept(*KEPT), count_payments(reading())
+    labels = {
+        PaymentStatus.SUCCEEDED: _("Réussis"),
+        PaymentStatus.PENDING: _("En attente"),
+        PaymentStatus.FAILED: _("Échoués"),
+        PaymentStatus.REFUNDED: _("Remboursés"),
+    }
+    everything = {"label": _("Tous"), "href": url_for("payments.index", **kept), "current": not search.statuses}
+    tabs: list[dict[str, Any]] = [everything | {"count": sum(counts.values())}]
+    for status in GROUPS:
+        href = url_for("payments.index", status=status, **kept)
+        current = search.statuses == (status,)
+        tabs.append({"label": labels[status], "href": href, "current": current, "count": counts.get(status, 0)})
+    return tabs
+
+
+def _hidden(*names: str) -> list[tuple[str, str]]:
+    """The filters that the search box keeps."""
+    return [(name, value) for name in names for value in request.args.getlist(name)]
+
+
+def _kept(*names: str) -> dict[str, Any]:
+    return {name: value for name in names if (value := request.args.get(name))}
+
+
+def _page_href(cursor: Cursor | None) -> str | None:
+    return with_query(cursor=cursor.encode()) if cursor else None
+
+
+def payment_or_404(payment_id: UUID) -> PaymentDetail:
+    """The payment of an address."""
+    detail = find_payment(reading(), payment_id)
+    if detail is None:
+        abort(404)
+    return detail
+
+
+@bp.get("/payments/<uuid:payment_id>")
+@requires(Role.ADMIN)
+def detail(payment_id: UUID) -> str:
+    """One payment: who paid whom, how it was shared, what was given back."""
+    found = payment_or_404(payment_id)
+    return render_template("payments/detail.html", found=found, payment=found.sold.payment)
+
+
+@bp.get("/refunds-disputes")
+@requires(Role.ADMIN)
+def complaints() -> str:
+    """Refunds, or disputes: what waits for somebody comes first, as tabs."""
+    search = ComplaintSearch.from_args(request.args, tz=select_timezone(), now=utc_now())
+    page = search.page(reading())
+    return render_template(
+        "payments/complaints.html",
+        search=search,
+        page=page,
+        totals=search.totals(reading()),
+        tabs=_complaint_tabs(search, count_complaints(reading())),
+        hidden=_hidden("kind", "open", "status"),
+        now=utc_now(),
+        previous_href=_page_href(page.previous),
+        next_href=_page_href(page.next),
+        without=lambda **gone: with_query(cursor=None, **gone),
+    )
+
+
+def _complaint_tabs(search: ComplaintSearch, counts: ComplaintCounts) -> list[dict[str, Any]]:
+    kept = _kept("q", "from", "to", "tz", "limit")
+    rows = (
+        (_("Litiges ouverts"), Kind.DISPUTES, True, counts.open_disputes),
+        (_("Tous les litiges"), Kind.DISPUTES, False, counts.disputes),
+        (_("Remboursements en cours"), Kind.REFUNDS, True, counts.pending_refunds),
+        (_("Tous les remboursements"), Kind.REFUNDS, False, counts.refunds),
+    )
+    return [
+        {
+            "label": label,
+            "href": url_for("payments.complaints", kind=kind, open=1 if is_open else None, **kept),
+            "current": search.kind is kind and search.is_open is is_open and not search.statuses,
+            "count": count,
+        }
+        for label, kind, is_open, count in rows
+    ]
