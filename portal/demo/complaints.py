@@ -104,6 +104,7 @@ def dispute(sale: Sale, at: datetime) -> None:
     row = {"id": world.chance.uuid(at), "payment_id": sale.payment["id"], "stripe_dispute_id": thing["id"]}
     row |= {"amount_minor": thing["amount"], "currency": sale.seller.currency, "reason": thing["reason"]}
     row |= {"status": "needs_response", "evidence_due_at": at + 9 * DAY, "closed_at": None, "created_at": at}
+    row["withdrawn_minor"] = thing["amount"]
     thing |= {
         "status": "needs_response",
         "evidence_details": {"due_by": stamp(at + 9 * DAY), "has_evidence": False},
@@ -115,7 +116,7 @@ def dispute(sale: Sale, at: datetime) -> None:
     closed = at + world.chance.span(10 * DAY, 30 * DAY)
     if closed < world.now - DAY / 24:
         thing["status"] = row["status"] = world.chance.pick(("won", "lost"))
-        row["closed_at"] = closed
+        row["closed_at"], row["withdrawn_minor"] = closed, 0 if row["status"] == "won" else thing["amount"]
         hear(world, "charge.dispute.closed", dict(thing), lambda o, e: _closed(o, e, row), at=closed)
 
 
