@@ -60,6 +60,7 @@ CREATOR_NAVIGATION = (
     NavigationItem(lazy_gettext("Tableau de bord"), "creator.dashboard", "layout-dashboard", "o"),
     NavigationItem(lazy_gettext("Demander un payout"), "creator.request_payout", "send", "d"),
     NavigationItem(lazy_gettext("Historique"), "creator.history", "history", "h"),
+    NavigationItem(lazy_gettext("Compte Stripe"), "creator.account", "landmark", "s"),
 )
 
 

@@ -43,6 +43,10 @@ class RefundRefused(DomainError):
     """A rule refused a refund."""
 
 
+class CreatorRefused(DomainError):
+    """A rule refused something about a creator's account."""
+
+
 class BlockRefused(DomainError):
     """A rule refused to block or unblock a creator's payouts."""
 

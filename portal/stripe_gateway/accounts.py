@@ -18,6 +18,18 @@ class AccountCalls(Calls):
         """Read a connected account with its bank accounts."""
         return _account(self._asked(lambda: self._client.v1.accounts.retrieve(account)))
 
+    def create_account(self, params: Mapping[str, Any], idempotency_key: str) -> ConnectedAccount:
+        """Create a connected account."""
+        wanted: Any = dict(params)
+        options: Any = {"idempotency_key": idempotency_key}
+        return _account(self._asked(lambda: self._client.v1.accounts.create(wanted, options)))
+
+    def create_account_link(self, account: str, *, return_url: str, refresh_url: str) -> str:
+        """The address of Stripe's onboarding for an account; good for a few minutes, and once."""
+        wanted: Any = {"account": account, "type": "account_onboarding"}
+        wanted |= {"return_url": return_url, "refresh_url": refresh_url}
+        return str(self._asked(lambda: self._client.v1.account_links.create(wanted))["url"])
+
     def retrieve_balance(self, account: str) -> Balance:
         """Read a connected account's balance."""
         options: Any = {"stripe_account": account}

@@ -15,6 +15,10 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+class BeginOnboardingForm(FlaskForm):  # type: ignore[misc]
+    """The way to Stripe's onboarding: nothing to fill in."""
+
+
 class RequestPayoutForm(FlaskForm):  # type: ignore[misc]
     """An amount as people type it, in a currency of the balance; the rules say what is accepted."""
 

@@ -19,6 +19,10 @@ class UnblockPayoutsForm(FlaskForm):  # type: ignore[misc]
         return (self.reason.data or "").replace("\x00", "").strip()
 
 
+class ValidateCreatorForm(FlaskForm):  # type: ignore[misc]
+    """A validation: nothing to fill in."""
+
+
 class BlockPayoutsForm(UnblockPayoutsForm):
     """Why, and whom: the creator's handle typed again."""
 

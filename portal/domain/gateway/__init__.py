@@ -47,6 +47,14 @@ class StripeGateway(Protocol):
         """Read a connected account."""
         ...
 
+    def create_account(self, params: Mapping[str, Any], idempotency_key: str) -> ConnectedAccount:
+        """Create a connected account."""
+        ...
+
+    def create_account_link(self, account: str, *, return_url: str, refresh_url: str) -> str:
+        """The address of Stripe's onboarding for an account; good for a few minutes, and once."""
+        ...
+
     def retrieve_balance(self, account: str) -> Balance:
         """Read a connected account's balance."""
         ...
