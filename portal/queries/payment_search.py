@@ -169,6 +169,14 @@ class PaymentDetail:
         return sum(r.amount_minor for r, _ in self.refunds if r.status is not RefundStatus.FAILED)
 
     @property
+    def owed_minor(self) -> int:
+        """Minor units taken from the creator for refunds that failed afterwards: the platform holds them."""
+        taken = sum(transfer.reversed_minor for transfer in self.transfers)
+        given = sum(r.amount_minor for r, _ in self.refunds if r.status is RefundStatus.SUCCEEDED)
+        fee, paid = self.sold.payment.platform_fee_minor, self.sold.payment.amount_minor
+        return max(taken - given, 0) * (paid - fee) // paid
+
+    @property
     def left_minor(self) -> int:
         """Minor units that may still be asked back."""
         return self.sold.payment.amount_minor - self.asked_back_minor

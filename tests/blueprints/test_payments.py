@@ -188,6 +188,19 @@ def test_a_dispute_is_listed_with_its_due_date_and_stops_refunds(
     assert "en litige" in admin.words
 
 
+def test_a_refund_that_fails_later_leaves_the_creators_share_to_be_given_back(
+    admin: Browser, session: Session, sales: Sales, paid: Payment, sandbox: Sandbox, deliver: Any, process: Any
+) -> None:
+    refund = sales.give_back(paid, amount="10")
+    sandbox.fail_refund(refund.stripe_refund_id or "")
+    deliver()
+    process()
+    admin.get(f"{LIST}/{paid.id}")
+    assert "8,50 € à rendre au créateur" in admin.words.replace("\u00a0", " ")
+    [row] = session.scalars(select(Log).where(Log.type == "REFUND_FAILED"))
+    assert row.details["owedToCreator"] == 8.5
+
+
 def test_refunds_are_listed_with_their_failures(
     admin: Browser, sales: Sales, paid: Payment, sandbox: Sandbox, deliver: Any, process: Any
 ) -> None:

@@ -28,8 +28,14 @@ class Effect:
         return self.after is not None and 0 < self.reserved > self.after
 
 
+def fee_part(amount_minor: int, *, paid_minor: int, fee_minor: int) -> int:
+    """The platform's part of `amount_minor` of a payment, in minor units; rounded down, as Stripe does."""
+    return fee_minor * amount_minor // paid_minor
+
+
 def effect_of(
     amount_minor: int, *, paid_minor: int, fee_minor: int, available_minor: int | None, reserved_minor: int
 ) -> Effect:
-    """The effect of giving `amount_minor` of `paid_minor` back; the fee's part is rounded down, as Stripe does."""
-    return Effect(amount_minor, fee_minor * amount_minor // paid_minor, available_minor, reserved_minor)
+    """The effect of giving `amount_minor` of `paid_minor` back."""
+    fee_back = fee_part(amount_minor, paid_minor=paid_minor, fee_minor=fee_minor)
+    return Effect(amount_minor, fee_back, available_minor, reserved_minor)

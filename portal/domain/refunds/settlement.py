@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from portal.audit.system_log import log_critical, log_error, log_info, log_warning
 from portal.audit.transaction_log import log_refund
 from portal.domain.gateway import StripeRefund
+from portal.domain.refunds.effect import fee_part
 from portal.domain.refunds.facts import amount_of, lock_payment, lock_refund, refund_facts, refunded_minor
 from portal.domain.unmatched import log_unmatched
 from portal.models import (
@@ -102,7 +104,7 @@ def _log_finished(session: Session, refund: Refund, payment: Payment, told: Told
     facts = refund_facts(session, refund, payment)
     facts |= {"stripeRefundId": refund.stripe_refund_id, "source": told.source}
     if refund.status is RefundStatus.FAILED:
-        facts["failureReason"] = refund.failure_reason
+        facts |= {"failureReason": refund.failure_reason, "owedToCreator": _owed(refund, payment)}
         log_error("REFUND_FAILED", LogActor.SYSTEM, None, None, facts, session=session)
     else:
         log_info("REFUND_SUCCEEDED", LogActor.SYSTEM, None, None, facts, session=session)
@@ -120,6 +122,15 @@ def _log_finished(session: Session, refund: Refund, payment: Payment, told: Told
         error_message=refund.failure_reason,
         session=session,
     )
+
+
+def _owed(refund: Refund, payment: Payment) -> Decimal:
+    """What a refund that Stripe had made took from the creator: a failure gives it to the platform, not back."""
+    if refund.stripe_refund_id is None:
+        return to_decimal(0, refund.currency)
+    paid, fee = payment.amount_minor, payment.platform_fee_minor
+    kept = refund.amount_minor - fee_part(refund.amount_minor, paid_minor=paid, fee_minor=fee)
+    return to_decimal(kept, refund.currency)
 
 
 def _record_foreign(session: Session, seen: StripeRefund, told: Told) -> UUID | None:
