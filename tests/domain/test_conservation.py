@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -93,8 +93,9 @@ class World:
         if what == "refund":
             self.sales.give_back(payment, self.admin, typed)
         elif what == "lose the answer of a refund":
+            refund = self.sales.ask_back(payment, self.admin, typed)
             self.sandbox.faults.add("drop_after", method="POST", path="/v1/refunds", times=1)
-            self.sales.give_back(payment, self.admin, typed)
+            self.sales.send(refund)
             self.sandbox.faults.clear()
         elif what == "fail a refund":
             done = [
@@ -167,6 +168,8 @@ class World:
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
+    database=None,
+    phases=[Phase.generate],  # histories follow each other on one database: none can be cut shorter afterwards
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=STEPS)
@@ -178,4 +181,3 @@ def test_what_was_charged_is_somewhere(
     owed, held = world.owed(), world.held()
     assert {key: value for key, value in owed.items() if value} == {key: v for key, v in held.items() if v}
     assert [r.id for r in world._all(Refund) if r.status is RefundStatus.PENDING] == []
-    assert len(world._all(Refund)) >= len({r.stripe_refund_id for r in world._all(Refund) if r.stripe_refund_id})
