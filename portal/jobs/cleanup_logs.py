@@ -28,8 +28,7 @@ from portal.domain.work import utc_now
 from portal.jobs.reporting import reported
 from portal.jobs.roll_up_logs import count_hours
 from portal.jobs.runner import Run
-from portal.models import LogLevel
-from portal.queries.log_retention import deleted_before, due_by_level, due_weeks
+from portal.queries.log_retention import LogLevel, deleted_before, due_by_level, due_weeks
 from portal.unit_of_work import unit_of_work
 
 ENDPOINT = "/api/cron/cleanup-logs"

@@ -17,8 +17,7 @@ from portal.domain.work import utc_now
 from portal.jobs import keep_partitions
 from portal.jobs.cleanup_logs import deleted_key
 from portal.jobs.desk import Desk
-from portal.models import RunState
-from portal.queries.job_search import find_run
+from portal.queries.job_search import RunState, find_run
 from portal.queries.log_retention import JOB, deleted_before, due_by_level, due_weeks
 from portal.unit_of_work import reading, unit_of_work
 

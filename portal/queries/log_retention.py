@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Integer, String, cast, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from portal.models import JobRun, Log, LogLevel, RunState
+from portal.models import JobRun, Log, RunState
+from portal.models import LogLevel as LogLevel
 
 JOB = "cleanup-logs"
 COUNTED_RUNS = 7

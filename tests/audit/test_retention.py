@@ -60,8 +60,8 @@ def test_critical_rows_are_kept_for_ever(context: Flask, fill: Fill, session: Se
         "create or replace function log_retention_floor(of_level log_level) returns integer language sql"
         " as 'select 0'",
         "drop function log_retention_floor(log_level)",
-        "create function pg_temp.delete_due_logs(of_level log_level) returns void language sql as 'delete from log';"
-        " select pg_temp.delete_due_logs('INFO')",
+        "create function pg_temp.delete_due_logs(of_level log_level) returns void language sql"
+        " as 'delete from log'; select pg_temp.delete_due_logs('INFO')",
         "alter table log drop constraint pk_log",
     ],
 )
@@ -93,7 +93,8 @@ def test_the_book_of_money_has_no_path(context: Flask, session: Session) -> None
         source = session.scalar(text("select prosrc from pg_proc where proname = :name"), {"name": name})
         assert "transaction_log" not in source
     rights = session.scalars(
-        text("select proname from pg_proc where prosecdef and has_function_privilege('callastar_app', oid, 'execute')"
+        text("select proname from pg_proc where prosecdef"
+             " and has_function_privilege('callastar_app', oid, 'execute')"
              " and pronamespace = 'public'::regnamespace and not exists (select from pg_depend"
              " where objid = pg_proc.oid and deptype = 'e')")
     ).all()  # fmt: skip
@@ -190,8 +191,8 @@ def test_a_week_of_critical_rows_gives_its_disk_back_and_keeps_them_as_they_were
 ) -> None:
     fill("CRITICAL", 200, count=3)
     fill("ERROR", 200, count=2000)
-    everything = text("select id, created_at, txid::text, salt, search, request_id from log where level = 'CRITICAL'"
-                      " order by id")  # fmt: skip
+    everything = text("select id, created_at, txid::text, salt, search, request_id from log "
+                      " where level = 'CRITICAL' order by id")  # fmt: skip
     before = session.execute(everything).all()
     with unit_of_work() as unit:
         delete_batch(unit, LogLevel.ERROR, NOW - timedelta(days=90), BEGINNING)

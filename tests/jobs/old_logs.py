@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 MANY = text(
     "insert into log (created_at, level, type, actor, message, metadata, request_id)"
-    " select :at - n * cast(:apart as interval), cast(:level as log_level), 'USER_LOGIN', 'USER', 'm',"
+    " select :at - n * cast(:apart as interval), cast(:level as log_level), 'PAST_EVENT', 'USER', 'm',"
     " jsonb_build_object('note', repeat('x', :width)), gen_random_uuid() from generate_series(1, :count) as n"
 )
 
@@ -25,7 +25,7 @@ def write_old(
 def held(session: Session) -> dict[str, int]:
     """How many old rows there are, by level."""
     session.rollback()
-    rows = session.execute(text("select level::text, count(*) from log where type = 'USER_LOGIN' group by 1"))
+    rows = session.execute(text("select level::text, count(*) from log where type = 'PAST_EVENT' group by 1"))
     return {row[0]: row[1] for row in rows}
 
 

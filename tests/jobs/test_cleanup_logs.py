@@ -132,7 +132,7 @@ def test_counts_outlive_the_rows_also_when_nobody_had_counted_them(run: Run, ses
         assert session.scalar(select(func.sum(hours.n)).where(hours.bucket < utc_now() - timedelta(days=30))) == 7
     run()
     session.rollback()
-    assert session.scalar(select(func.sum(LogHourType.n)).where(LogHourType.type == "USER_LOGIN")) == 7
+    assert session.scalar(select(func.sum(LogHourType.n)).where(LogHourType.type == "PAST_EVENT")) == 7
 
 
 def test_an_hour_is_deleted_as_a_whole_or_not_at_all(run: Run, session: Session) -> None:
@@ -142,7 +142,7 @@ def test_an_hour_is_deleted_as_a_whole_or_not_at_all(run: Run, session: Session)
     write_old(session, "INFO", age - 1 / 24 / 60, count=5)
     run()
     session.rollback()
-    assert session.scalar(select(func.min(Log.created_at)).where(Log.type == "USER_LOGIN")) >= edge
+    assert session.scalar(select(func.min(Log.created_at)).where(Log.type == "PAST_EVENT")) >= edge
     assert held(session) == {"INFO": 5}
 
 
