@@ -104,9 +104,11 @@ def _deleted(told: dict[str, Any]) -> list[str]:
     if told.get("held"):
         n = sum(told["due"].values())
         shown = format_decimal(n)
-        return [ngettext("retenue : %(num)s ligne à confirmer", "retenue : %(num)s lignes à confirmer", n, num=shown)]
+        return [
+            ngettext("retenue : %(count)s ligne à confirmer", "retenue : %(count)s lignes à confirmer", n, count=shown)
+        ]
     n = sum(by_level.values())
-    found = [ngettext("%(num)s ligne supprimée", "%(num)s lignes supprimées", n, num=format_decimal(n))]
+    found = [ngettext("%(count)s ligne supprimée", "%(count)s lignes supprimées", n, count=format_decimal(n))]
     found += [f"{level} {format_decimal(n)}" for level, n in by_level.items() if n]
     if weeks := told.get("weeksDropped", 0) + told.get("weeksRewritten", 0):
         found.append(ngettext("%(num)s semaine rendue au disque", "%(num)s semaines rendues au disque", weeks))
