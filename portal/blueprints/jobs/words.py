@@ -105,7 +105,9 @@ def _deleted(told: dict[str, Any]) -> list[str]:
         n = sum(told["due"].values())
         shown = format_decimal(n)
         return [
-            ngettext("retenue : %(count)s ligne à confirmer", "retenue : %(count)s lignes à confirmer", n, count=shown)
+            ngettext(
+                "retenue : %(count)s ligne à confirmer", "retenue : %(count)s lignes à confirmer", n, count=shown
+            )
         ]
     n = sum(by_level.values())
     found = [ngettext("%(count)s ligne supprimée", "%(count)s lignes supprimées", n, count=format_decimal(n))]
