@@ -214,6 +214,15 @@ def test_a_week_of_critical_rows_gives_its_disk_back_and_keeps_them_as_they_were
         session.rollback()
 
 
+def test_a_partition_with_a_name_of_its_own_is_left_alone(context: Flask, session: Session) -> None:
+    bounds = "for values from ('1999-01-01') to ('2000-01-01')"
+    session.execute(text(f"create table log_archive partition of log {bounds}"))
+    try:
+        assert datetime(1999, 1, 1, tzinfo=UTC) not in weeks_ended_before(session, NOW)
+    finally:
+        session.rollback()
+
+
 @pytest.mark.parametrize("days", [-7, 0, 30, 89])
 def test_a_young_week_is_never_given_back(context: Flask, days: int) -> None:
     with pytest.raises(ProgrammingError, match="too young"), unit_of_work() as unit:

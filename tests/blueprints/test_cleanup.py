@@ -104,6 +104,7 @@ def test_the_jobs_page_says_how_long_each_level_is_kept(admin: Browser, change_s
     admin.get(JOB)
     assert set(re.findall(r'data-days="(\d+)"', admin.text)) == {"100"}
     assert "plus courte" not in admin.words
+    assert "La démonstration garde plus longtemps que la politique" in admin.words
 
 
 def test_a_shorter_time_shows_on_the_pages(admin: Browser, change_settings: Any, owner_engine: Engine) -> None:
