@@ -139,7 +139,7 @@ begin
         return 'kept';
     end if;
     execute format('select count(*), coalesce(sum(pg_column_size(found)), 0)
-                    from (select * from %I limit 10001) as found', part) into rows_left, bytes_left;
+                    from (select * from %I limit 5001) as found', part) into rows_left, bytes_left;
     if rows_left = 0 then
         -- The book first, as readers do: whoever reads holds it before its weeks.
         lock table only log in access exclusive mode;
@@ -151,7 +151,7 @@ begin
         execute format('drop table %I', part);
         return 'dropped';
     end if;
-    if rows_left > 10000 or pg_table_size(to_regclass(part)) <= 2 * bytes_left + 131072 then
+    if rows_left > 5000 or pg_table_size(to_regclass(part)) <= 2 * bytes_left + 131072 then
         return 'kept';
     end if;
     select indexrelid::regclass::text into strict pkey
