@@ -9,6 +9,7 @@ from flask.cli import AppGroup
 from portal.demo.commands import demo
 from portal.domain.people import create_user
 from portal.jobs.commands import jobs
+from portal.jobs.log_commands import logs
 from portal.models import Role
 from portal.stripe_sandbox import SandboxSettings
 from portal.stripe_sandbox.server import serve
@@ -23,6 +24,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(stripe_sandbox)
     app.cli.add_command(demo)
     app.cli.add_command(jobs)
+    app.cli.add_command(logs)
 
 
 @users.command("create")

@@ -12,6 +12,11 @@ from urllib.parse import urlsplit
 SANDBOX_KEY = "sk_test_sandbox"
 DEFAULT_SANDBOX_URL = "http://127.0.0.1:8001"
 SECRETS = ("SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_CONNECT_WEBHOOK_SECRET", "CRON_SECRET")
+POLICY_DAYS = {"INFO": 30, "WARNING": 60, "ERROR": 90}
+"""How long rows of the log are kept at least; portal.audit.retention holds the same."""
+DEMO_DAYS = 100
+"""How long beside the local Stripe, whose demo tells ninety days at every level."""
+LONGEST_DAYS = 36_500
 
 
 class ConfigurationError(Exception):
@@ -37,6 +42,8 @@ class Settings:
     payout_auto_approve_limit: Decimal
     platform_fee_percent: Decimal
     jobs: bool
+    retention_days: Mapping[str, int]
+    retention_below_policy: bool
     stripe_timeout: timedelta
     idle_limit: timedelta
     session_limit: timedelta
@@ -70,6 +77,7 @@ class _Reader:
         self.environ = environ
         self.errors: list[str] = []
         self.production = self.choice("PORTAL_ENV", ("production", "development"), "development") == "production"
+        self.below_policy = self.choice("RETENTION_BELOW_POLICY", ("refused", "accepted"), "refused") == "accepted"
         self.instance = Path(environ.get("PORTAL_INSTANCE") or "instance").resolve()
 
     def settings(self) -> Settings:
@@ -91,6 +99,8 @@ class _Reader:
             payout_auto_approve_limit=self.decimal("PAYOUT_AUTO_APPROVE_LIMIT", "0"),
             platform_fee_percent=self.decimal("PLATFORM_FEE_PERCENT", "15", most=Decimal(100)),
             jobs=self.choice("JOBS", ("on", "off"), "on") == "on",
+            retention_days=self.retention(),
+            retention_below_policy=self.below_policy,
             stripe_timeout=timedelta(seconds=float(self.decimal("STRIPE_TIMEOUT", "20", most=Decimal(55)))),
             idle_limit=timedelta(hours=8),
             session_limit=timedelta(days=7),
@@ -111,6 +121,23 @@ class _Reader:
         if self.production and (value is None or len(value) < 16 or value == "change-me"):
             self.errors.append(f"{name}: must be set in production, to at least 16 characters of your own")
         return value
+
+    def retention(self) -> dict[str, int]:
+        """Days a level; fewer than the policy's only with the word that accepts it."""
+        demo = (self.environ.get("STRIPE_SECRET_KEY") or SANDBOX_KEY) == SANDBOX_KEY and not self.production
+        default = dict.fromkeys(POLICY_DAYS, DEMO_DAYS) if demo else POLICY_DAYS
+        return {level: self.days(level, least, default[level]) for level, least in POLICY_DAYS.items()}
+
+    def days(self, level: str, least: int, default: int) -> int:
+        name = f"RETENTION_{level}_DAYS"
+        given = self.environ.get(name) or str(default)
+        if not (given.isascii() and given.isdigit() and 1 <= int(given) <= LONGEST_DAYS):
+            self.errors.append(f"{name}: {given!r} is not a whole number of days from 1 to {LONGEST_DAYS}")
+            return default
+        if int(given) < least and not self.below_policy:
+            wanted = "set RETENTION_BELOW_POLICY=accepted to mean it"
+            self.errors.append(f"{name}: {given} days are fewer than the policy's {least}; {wanted}")
+        return int(given)
 
     def api_base(self) -> str | None:
         if self.environ.get("STRIPE_SECRET_KEY") and not self.environ.get("STRIPE_API_BASE"):

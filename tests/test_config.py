@@ -71,3 +71,31 @@ def test_a_socket_address_keeps_its_socket_and_takes_the_applications_role() -> 
     url = as_app_role(psycopg2_url("postgresql://postgres:@/callastar?host=/tmp/socket"))
     assert url.query == {"host": "/tmp/socket", "options": "-c role=callastar_app"}
     assert as_app_role(psycopg2_url("postgresql://callastar_app@h/d")).query == {}
+
+
+def test_the_log_is_kept_as_the_policy_says_and_the_demo_longer(tmp_path: Path) -> None:
+    production = load_settings({**PRODUCTION, "PORTAL_INSTANCE": str(tmp_path)})
+    assert dict(production.retention_days) == {"INFO": 30, "WARNING": 60, "ERROR": 90}
+    demo = load_settings({"PORTAL_INSTANCE": str(tmp_path)})
+    assert dict(demo.retention_days) == {"INFO": 100, "WARNING": 100, "ERROR": 100}
+    own = load_settings({"PORTAL_INSTANCE": str(tmp_path), "STRIPE_SECRET_KEY": "sk_test_own"})
+    assert own.retention_days == production.retention_days
+    longer = load_settings({**PRODUCTION, "RETENTION_INFO_DAYS": "45"})
+    assert longer.retention_days["INFO"] == 45
+
+
+@pytest.mark.parametrize("level", ["INFO", "WARNING", "ERROR"])
+def test_fewer_days_than_the_policy_are_a_mistake_unless_accepted(level: str) -> None:
+    short = {**PRODUCTION, f"RETENTION_{level}_DAYS": "29"}
+    with pytest.raises(ConfigurationError, match=f"RETENTION_{level}_DAYS: 29 days are fewer"):
+        load_settings(short)
+    settings = load_settings({**short, "RETENTION_BELOW_POLICY": "accepted"})
+    assert (settings.retention_days[level], settings.retention_below_policy) == (29, True)
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "1.5", "trente", "36501", "٣٠"])
+def test_days_that_are_none_are_named(days: str) -> None:
+    with pytest.raises(ConfigurationError, match="RETENTION_ERROR_DAYS"):
+        load_settings({**PRODUCTION, "RETENTION_ERROR_DAYS": days})
+    with pytest.raises(ConfigurationError, match="RETENTION_BELOW_POLICY"):
+        load_settings({**PRODUCTION, "RETENTION_BELOW_POLICY": "yes"})

@@ -7,6 +7,7 @@ from flask.cli import AppGroup
 from portal.audit.actor import SYSTEM
 from portal.domain.jobs import JobRefused
 from portal.domain.work import utc_now
+from portal.jobs import keep_partitions
 from portal.jobs.desk import JOBS, Desk
 from portal.queries.job_search import RunState, find_run, job_states
 from portal.unit_of_work import reading
@@ -30,8 +31,10 @@ def list_jobs() -> None:
 @click.argument("name", type=click.Choice(sorted(JOBS)))
 def run_job(name: str) -> None:
     """Run a job now, in a slot of its own, and wait for it."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    keep_partitions.tick(app)
     try:
-        run_id = Desk(current_app._get_current_object()).run_now(name, SYSTEM, wait=True)  # type: ignore[attr-defined]
+        run_id = Desk(app).run_now(name, SYSTEM, wait=True)
     except JobRefused as refusal:
         raise click.ClickException(str(refusal)) from refusal
     run = find_run(reading(), run_id)

@@ -6,6 +6,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from portal.domain.work import utc_now
+from portal.jobs.reporting import housekeeping
 from portal.jobs.runner import Run
 from portal.unit_of_work import unit_of_work
 
@@ -14,11 +15,12 @@ AHEAD = timedelta(weeks=2)
 
 def work(app: Flask, run: Run) -> None:  # noqa: ARG001 -- every job is called so
     """Make what is missing, and say how many that were."""
-    run.summary = {"made": _make()}
+    with housekeeping(run):
+        run.summary = {"made": _make()}
 
 
 def tick(app: Flask) -> None:
-    """Make what is missing at once: a server that starts must find its place."""
+    """Make what is missing at once: a process that starts, perhaps after months, must find its place."""
     with app.app_context():
         _make()
 

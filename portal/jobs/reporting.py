@@ -10,6 +10,9 @@ from portal.audit.system_log import error_facts, log_error, log_system
 from portal.domain.work import utc_now
 from portal.jobs.runner import LeaseLostError, Run
 
+DAYS_FIRST = "T00:"
+"""In the slot of a UTC day's first hour."""
+
 
 class Report:
     """What a run tells of itself; `facts` are told when it has completed."""
@@ -26,11 +29,15 @@ class Report:
 
 
 @contextmanager
-def reported(run: Run, events: str, **facts: Any) -> Iterator[Report]:
-    """Record `events`_STARTED, then _COMPLETED, or _FATAL_ERROR with the stack and the summary so far."""
+def reported(run: Run, events: str, *, quiet: bool = False, **facts: Any) -> Iterator[Report]:
+    """Record `events`_STARTED, then _COMPLETED, or _FATAL_ERROR with the stack and the summary so far.
+
+    A quiet run leaves its start and its end to its own record; an error is always told.
+    """
     report = Report(run)
     known = {"runId": run.id, **facts}
-    log_system(f"{events}_STARTED", metadata={**known, "startTime": utc_now(), "takeover": run.is_takeover})
+    if not quiet:
+        log_system(f"{events}_STARTED", metadata={**known, "startTime": utc_now(), "takeover": run.is_takeover})
     try:
         yield report
     except LeaseLostError:
@@ -39,6 +46,17 @@ def reported(run: Run, events: str, **facts: Any) -> Iterator[Report]:
         told = {**known, **error_facts(error), "durationMs": report.elapsed_ms, "summary": run.summary}
         log_error(f"{events}_FATAL_ERROR", SYSTEM.kind, None, None, told)
         raise
+    if quiet:
+        return
     elapsed = report.elapsed_ms
     timing = {"endTime": utc_now(), "durationMs": elapsed, "durationSeconds": round(elapsed / 1000)}
     log_system(f"{events}_COMPLETED", metadata={**known, **timing, **report.facts})
+
+
+@contextmanager
+def housekeeping(run: Run) -> Iterator[Report]:
+    """Report hourly work that nobody waits for: in full once a day, on demand and after a takeover."""
+    by_clock = not run.slot.startswith("manual:") and not run.is_takeover
+    with reported(run, "CRON_JOB", quiet=by_clock and DAYS_FIRST not in run.slot, job=run.job) as report:
+        yield report
+        report.facts = dict(run.summary)

@@ -1,5 +1,10 @@
-"""Counts the log's complete hours by type and by actor, so that long ranges are drawn without reading rows."""
+"""Counts the log's complete hours by type and by actor, so that long ranges are drawn without reading rows.
 
+Counts outlive the rows: they say what happened. Retention deletes whole hours of a level, and only hours
+that were counted; so an hour's count is its rows', or all that is left of them, and never half of both.
+"""
+
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from portal.domain.work import utc_now
+from portal.jobs.reporting import housekeeping
 from portal.jobs.runner import Run
 from portal.unit_of_work import unit_of_work
 
@@ -23,7 +29,7 @@ COUNTS = {
     column: text(
         f"insert into log_hour_{column} (bucket, level, {column}, n)"  # noqa: S608 -- our own two words
         f" select date_trunc('hour', created_at, 'UTC'), level, {column}, count(*) from log"
-        f" where created_at >= :first and created_at < :last group by 1, 2, 3"
+        f" where created_at >= :first and created_at < :last group by 1, 2, 3 order by 1, 2, 3"
         f" on conflict (bucket, level, {column}) do update set n = excluded.n"
         f" where log_hour_{column}.n < excluded.n"
     )
@@ -33,6 +39,12 @@ COUNTS = {
 
 def work(app: Flask, run: Run) -> None:  # noqa: ARG001 -- every job is called so
     """Count the hours that have ended since the last run, a day at a time."""
+    with housekeeping(run):
+        run.summary = count_hours(run.progress)
+
+
+def count_hours(progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Count what has ended since it was last counted: how many hours, until when."""
     last = _hour(utc_now() - SETTLED)
     with unit_of_work() as session:
         first = _first(session, last)
@@ -41,8 +53,8 @@ def work(app: Flask, run: Run) -> None:  # noqa: ARG001 -- every job is called s
         start = first + done * STEP
         with unit_of_work() as session:
             _count(session, {"first": start, "last": min(start + STEP, last)})
-        run.progress(done + 1, steps)
-    run.summary = {"hours": max(0, (last - first) // HOUR), "until": last.isoformat()}
+        progress(done + 1, steps)
+    return {"hours": max(0, (last - first) // HOUR), "until": last.isoformat()}
 
 
 def _first(session: Session, last: datetime) -> datetime:

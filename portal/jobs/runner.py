@@ -47,9 +47,13 @@ class Run:
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Say how far the run is and keep its lease. Raises LeaseLostError."""
-        lease = {"lease_until": func.clock_timestamp() + LEASE}
         with unit_of_work() as session:
-            self._write(session, done=done, total=total, summary=self.summary, **lease)
+            self.record(session, self.summary, done, total)
+
+    def record(self, session: Session, summary: dict[str, Any], done: int, total: int | None = None) -> None:
+        """The same in the transaction of the work itself: both are kept or neither. Raises LeaseLostError."""
+        lease_until = func.clock_timestamp() + LEASE
+        self._write(session, done=done, total=total, summary=summary, lease_until=lease_until)
 
     def _write(self, session: Session, **values: Any) -> None:
         mine = (JobRun.id == self.id, JobRun.fence == self.fence, JobRun.state == RunState.RUNNING)

@@ -22,7 +22,11 @@ SLOTS = timedelta(seconds=10)
 
 
 def start(app: Flask) -> BackgroundScheduler | None:
-    """Start ticking in this process; None when JOBS=off. Only the server's workers call this."""
+    """Start ticking in this process; None when JOBS=off. Only the server's workers call this.
+
+    Either way there is a place for the first row: the portal may have been off for longer than two weeks.
+    """
+    keep_partitions.tick(app)
     if not app.extensions["settings"].jobs:
         return None
     defaults = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
@@ -32,7 +36,6 @@ def start(app: Flask) -> BackgroundScheduler | None:
         _add(scheduler, tick, every, tick.__module__.rpartition(".")[2], app)
     for name in JOBS:
         _add(scheduler, app.extensions["jobs"].tick, SLOTS, name, name)
-    keep_partitions.tick(app)
     scheduler.start()
     app.extensions["scheduler"] = scheduler
     return scheduler

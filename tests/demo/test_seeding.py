@@ -265,6 +265,19 @@ def test_jobs_ran_every_day_and_sometimes_failed(session: Session) -> None:
         )
 
 
+def test_retention_ran_every_day_and_the_demo_keeps_its_whole_story(session: Session, seeded: Flask) -> None:
+    runs = session.scalars(select(JobRun).where(JobRun.job == "cleanup-logs")).all()
+    assert len(runs) >= 88
+    ended = [run for run in runs if run.state is RunState.SUCCEEDED]
+    assert {run.summary["deletedInfo"] for run in ended} == {0}
+    assert {tuple(run.summary["retentionDays"].values()) for run in ended} == {(100, 100, 100)}
+    before = session.scalar(select(func.count()).select_from(Log))
+    session.rollback()
+    done = seeded.test_cli_runner().invoke(args=["logs", "cleanup"])
+    assert done.stdout.splitlines()[-1] == "INFO=0 WARNING=0 ERROR=0 deleted"
+    assert count(session, Log, Log.type.not_like("CRON_CLEANUP_%")) + len(runs) * 2 == before
+
+
 def test_the_inbox_holds_every_event_that_the_books_name(session: Session) -> None:
     known = set(session.scalars(select(StripeEvent.id)))
     named = set(session.scalars(select(Log.details["eventId"].astext).where(Log.details["eventId"].is_not(None))))

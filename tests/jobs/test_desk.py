@@ -1,6 +1,5 @@
 """Who starts jobs: slots by the clock, runs by hand, pauses, and the alarm when a job does not succeed."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +11,11 @@ from sqlalchemy.orm import Session
 from portal.audit.actor import SYSTEM, Actor, operation
 from portal.domain.jobs import JobRefused, Schedule, pause_job, resume_job
 from portal.domain.work import utc_now
-from portal.jobs import roll_up_logs, watch
+from portal.jobs import keep_partitions, roll_up_logs, watch
 from portal.jobs.desk import JOBS, Desk, Job
 from portal.jobs.runner import Run
 from portal.jobs.scheduler import start
-from portal.models import JobRun, Log, LogHourActor, LogHourType, RunState
+from portal.models import JobRun, Log, LogHourActor, LogHourType, RunState, uuid7
 from portal.unit_of_work import unit_of_work
 from tests.domain.acts import admin_actor
 from tests.factories import Factory
@@ -132,7 +131,7 @@ def test_a_late_job_is_told_once_an_outage(app: Flask, session: Session, desk: D
 
 
 def test_every_job_keeps_its_name_and_every_slot_lies_in_utc() -> None:
-    assert {"process-payouts", "reconcile-stripe", "keep-partitions", "roll-up-logs"} <= set(JOBS)
+    assert {"process-payouts", "cleanup-logs", "reconcile-stripe", "keep-partitions", "roll-up-logs"} <= set(JOBS)
     schedule = JOBS["process-payouts"].schedule
     paris_fall_back = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     starts = {schedule.slot_at(paris_fall_back + timedelta(minutes=30 * n)) for n in range(48)}
@@ -156,17 +155,47 @@ def test_the_log_is_counted_by_complete_hours_and_counting_again_changes_nothing
              " from generate_series(0, 49) as n")
     )  # fmt: skip
     session.commit()
-    run: Callable[[], Any] = lambda: roll_up_logs.work(app, _NoRun())  # type: ignore[arg-type]  # noqa: E731
-    run()
-    run()
+    for _ in range(2):
+        roll_up_logs.count_hours(lambda *_: None)
     session.rollback()
     total = session.scalar(text("select count(*) from log where created_at < date_trunc('hour', now())"))
     assert session.scalar(select(func.sum(LogHourType.n))) == total
     assert session.scalar(select(func.sum(LogHourActor.n))) == total
 
 
-class _NoRun:
-    summary: Any = None
+def told(session: Session) -> list[str]:
+    session.rollback()
+    return list(session.scalars(select(Log.type).where(Log.type.like("CRON_JOB_%")).order_by(Log.created_at)))
 
-    def progress(self, done: int, total: int) -> None:
-        pass
+
+@pytest.mark.parametrize("name", ["keep-partitions", "roll-up-logs"])
+@pytest.mark.parametrize(
+    ("slot", "fence", "events"),
+    [
+        ("2026-05-04T00:10:00Z", 1, ["CRON_JOB_STARTED", "CRON_JOB_COMPLETED"]),
+        ("2026-05-04T01:10:00Z", 1, []),
+        ("2026-05-04T01:10:00Z", 2, ["CRON_JOB_STARTED", "CRON_JOB_COMPLETED"]),
+        ("manual:x", 1, ["CRON_JOB_STARTED", "CRON_JOB_COMPLETED"]),
+    ],
+)
+def test_hourly_housekeeping_is_told_once_a_day_on_demand_and_after_a_takeover(
+    app: Flask, session: Session, context: Flask, name: str, slot: str, fence: int, events: list[str]
+) -> None:
+    JOBS[name].work(app, Run(uuid7(), name, slot, fence))
+    assert told(session) == events
+
+
+@pytest.mark.parametrize("name", ["keep-partitions", "roll-up-logs"])
+def test_an_error_of_hourly_housekeeping_is_always_told(
+    app: Flask, session: Session, context: Flask, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> Any:
+        raise RuntimeError("no disk")
+
+    module = {"keep-partitions": keep_partitions, "roll-up-logs": roll_up_logs}[name]
+    monkeypatch.setattr(module, "utc_now", broken)
+    with pytest.raises(RuntimeError):
+        JOBS[name].work(app, Run(uuid7(), name, "2026-05-04T01:10:00Z", 1))
+    assert told(session) == ["CRON_JOB_FATAL_ERROR"]
+    row = session.scalars(select(Log).where(Log.type == "CRON_JOB_FATAL_ERROR")).one()
+    assert (row.details["job"], "no disk" in row.details["errorStack"]) == (name, True)

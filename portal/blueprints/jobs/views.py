@@ -6,10 +6,11 @@ from flask import Response, make_response, render_template
 
 from portal.blueprints.access import requires
 from portal.blueprints.jobs import bp, words
+from portal.blueprints.jobs.cleanup import kept_days
 from portal.blueprints.scheduled import desk, schedule_or_404
 from portal.domain.people import Role
 from portal.domain.work import utc_now
-from portal.queries import job_search, reconciliation
+from portal.queries import job_search, log_retention, reconciliation
 from portal.queries.job_search import JobRun, RunState
 from portal.unit_of_work import reading
 
@@ -42,6 +43,8 @@ def detail(name: str) -> str:
         people=_people(runs),
         compared=reconciliation.last_comparison(reading()) if name == reconciliation.JOB else None,
         has_comparison=name == reconciliation.JOB,
+        kept=kept_days() if name == log_retention.JOB else None,
+        held=_held(runs),
         **_shown(),
     )
 
@@ -65,6 +68,12 @@ def _running(runs: Any) -> JobRun | None:
     now = utc_now()
     alive = (run for run in runs if run.state is RunState.RUNNING and run.lease_until > now)
     return next(alive, None)
+
+
+def _held(runs: Any) -> JobRun | None:
+    """The newest run, when it waits for a person's word."""
+    newest = next(iter(runs), None)
+    return newest if newest is not None and newest.summary.get("held") else None
 
 
 def _counted(runs: Any) -> JobRun | None:

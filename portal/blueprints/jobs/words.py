@@ -1,10 +1,10 @@
 """What job pages say: names, rhythms, outcomes and the reasons of automatic payouts."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask_babel import format_date, gettext, ngettext
+from flask_babel import format_date, format_decimal, gettext, ngettext
 from flask_babel import lazy_gettext as _
 
 from portal.domain.jobs import Schedule
@@ -94,9 +94,32 @@ def result(run: JobRun) -> list[str]:
     if "hours" in told:
         found.append(ngettext("%(num)s heure comptée", "%(num)s heures comptées", told["hours"]))
     if "deletedInfo" in told:
-        deleted = told["deletedInfo"] + told["deletedWarning"] + told["deletedError"]
-        found.append(ngettext("%(num)s ligne supprimée", "%(num)s lignes supprimées", deleted))
+        found += _deleted(told)
     return [str(words) for words in found]
+
+
+def _deleted(told: dict[str, Any]) -> list[str]:
+    """What retention deleted, by level when there is anything to tell apart."""
+    by_level = {level: told[f"deleted{level.title()}"] for level in ("INFO", "WARNING", "ERROR")}
+    if told.get("held"):
+        n = sum(told["due"].values())
+        shown = format_decimal(n)
+        return [
+            ngettext(
+                "retenue : %(count)s ligne à confirmer", "retenue : %(count)s lignes à confirmer", n, count=shown
+            )
+        ]
+    n = sum(by_level.values())
+    found = [ngettext("%(count)s ligne supprimée", "%(count)s lignes supprimées", n, count=format_decimal(n))]
+    found += [f"{level} {format_decimal(n)}" for level, n in by_level.items() if n]
+    if weeks := told.get("weeksDropped", 0) + told.get("weeksRewritten", 0):
+        found.append(ngettext("%(num)s semaine rendue au disque", "%(num)s semaines rendues au disque", weeks))
+    return found
+
+
+def week(start: datetime) -> str:
+    """A week by its Monday, which is UTC's."""
+    return str(format_date(start.date(), "medium"))
 
 
 @dataclass(frozen=True, slots=True)
