@@ -4,6 +4,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text, text
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, OptionalTimestamp, Timestamp, word
@@ -26,14 +27,28 @@ class EventOrigin(StrEnum):
     LIST = "list"
 
 
+def _subject(row: DefaultExecutionContext) -> str:
+    """The object itself, for a row that does not say what it must not be processed beside."""
+    given = row.get_current_parameters()  # type: ignore[no-untyped-call]
+    return str(given.get("object_id") or given["id"])
+
+
 class StripeEvent(Base):
-    """One event, keyed by Stripe's own id; `payload` is the body as it was signed, or as the list gave it."""
+    """One event, keyed by Stripe's own id; `payload` is the body as it was signed, or as the list gave it.
+
+    `subject` is what no two events are processed beside each other for; `note` is why an admin dismissed it.
+    """
 
     __tablename__ = "stripe_event"
     __table_args__ = (
         CheckConstraint("state in ('RECEIVED', 'PROCESSED', 'IGNORED', 'DEAD', 'DISMISSED')", name="state"),
         CheckConstraint("origin in ('webhook', 'list')", name="origin"),
         Index("ix_stripe_event_due", "next_try_at", postgresql_where=text("state = 'RECEIVED'")),
+        Index(
+            "ix_stripe_event_leased",
+            "subject",
+            postgresql_where=text("state = 'RECEIVED' and lease_until is not null"),
+        ),
         Index("ix_stripe_event_object", "object_id", "stripe_created_at"),
         Index("ix_stripe_event_received", "received_at", "id"),
     )
@@ -41,8 +56,9 @@ class StripeEvent(Base):
     id: Mapped[str] = mapped_column(String(80), primary_key=True)
     type: Mapped[str] = mapped_column(String(80))
     account: Mapped[str | None] = mapped_column(String(64))
-    object_type: Mapped[str | None] = mapped_column(String(64))
+    object_type: Mapped[str | None] = mapped_column(String(80))
     object_id: Mapped[str | None] = mapped_column(String(80))
+    subject: Mapped[str] = mapped_column(String(80), default=_subject)
     livemode: Mapped[bool]
     api_version: Mapped[str | None] = mapped_column(String(40))
     payload: Mapped[bytes] = mapped_column(LargeBinary)
@@ -56,3 +72,5 @@ class StripeEvent(Base):
     lease_until: Mapped[OptionalTimestamp]
     tries: Mapped[int] = mapped_column(server_default="0", default=0)
     last_error: Mapped[str | None] = mapped_column(Text)
+    last_stack: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)

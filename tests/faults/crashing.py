@@ -156,7 +156,7 @@ def _somewhere_in_the_cancellation() -> None:
 
 
 def _with_the_event_claimed_or_stored() -> None:
-    after(processing, "_claim", lambda row: row is not None)
+    after(processing, "claim", lambda row: row is not None)
     after(inbox, "receive")
 
 

@@ -131,9 +131,8 @@ MUTANTS = [
     _one(
         "an event is believed instead of Stripe",
         "portal/webhooks/payout_events.py",
-        '    return gateway.retrieve_payout(event.account or "", event.object_id or "")',
-        "    from portal.stripe_gateway.payouts import _payout\n\n"
-        '    return _payout(event.account or "", event.object)',
+        '    return gateway.retrieve_payout(event.account, event.object_id or "")',
+        "    from portal.stripe_gateway.payouts import _payout\n\n    return _payout(event.account, event.object)",
         _case("events", "case_19_a_signed_event_that_lies_pays_nothing"),
     ),
     _one(
