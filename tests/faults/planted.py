@@ -193,6 +193,27 @@ MUTANTS = [
         _case("events", "case_16_any_order_with_duplicates_ends_as_stripe_shows"),
     ),
     _one(
+        "two events of one payout are processed side by side",
+        "portal/webhooks/claims.py",
+        "            if _is_alone(session, row, now):",
+        "            if True:",
+        "tests/webhooks/test_serial.py::test_two_events_of_one_payout_are_never_worked_on_at_once",
+    ),
+    _one(
+        "a worker applies an event that another has taken",
+        "portal/webhooks/claims.py",
+        " and row.tries == self.tries",
+        "",
+        "tests/webhooks/test_serial.py::test_a_frozen_worker_whose_event_another_has_taken_applies_nothing",
+    ),
+    _one(
+        "an event of the other mode is processed",
+        "portal/webhooks/processing.py",
+        "    if event.livemode is not live:",
+        "    if False:",
+        "tests/webhooks/test_not_ours.py::test_a_live_event_while_the_key_is_a_test_one",
+    ),
+    _one(
         "another amount at Stripe is adopted",
         ANSWERS,
         "    return payout.stripe_payout_id is None and mine == theirs",
