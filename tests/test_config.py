@@ -68,7 +68,9 @@ def test_production_refuses_a_short_secret(name: str) -> None:
         (" , ", ()),
     ],
 )
-def test_a_webhook_secret_may_be_two_while_it_is_rolled(tmp_path: Path, given: str, taken: tuple[str, ...]) -> None:
+def test_a_webhook_secret_may_be_two_while_it_is_rolled(
+    tmp_path: Path, given: str, taken: tuple[str, ...]
+) -> None:
     settings = load_settings({"PORTAL_INSTANCE": str(tmp_path), "STRIPE_WEBHOOK_SECRET": given})
     assert settings.stripe_webhook_secrets == taken
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,7 +36,8 @@ def _subject(row: DefaultExecutionContext) -> str:
 class StripeEvent(Base):
     """One event, keyed by Stripe's own id; `payload` is the body as it was signed, or as the list gave it.
 
-    `subject` is what no two events are processed beside each other for; `note` is why an admin dismissed it.
+    `subject` is what no two events are processed beside each other for; `note` is why an admin dismissed it;
+    `decided_by` and `decided_at` say who sent it round again or dismissed it last.
     """
 
     __tablename__ = "stripe_event"
@@ -51,6 +52,18 @@ class StripeEvent(Base):
         ),
         Index("ix_stripe_event_object", "object_id", "stripe_created_at"),
         Index("ix_stripe_event_received", "received_at", "id"),
+        Index("ix_stripe_event_type", "type", "received_at", "id"),
+        Index(
+            "ix_stripe_event_account", "account", "received_at", "id", postgresql_where=text("account is not null")
+        ),
+        Index(
+            "ix_stripe_event_unprocessed",
+            "state",
+            "received_at",
+            "id",
+            postgresql_where=text("state <> 'PROCESSED'"),
+        ),
+        Index("ix_stripe_event_failed", "received_at", "id", postgresql_where=text("last_error is not null")),
     )
 
     id: Mapped[str] = mapped_column(String(80), primary_key=True)
@@ -74,3 +87,5 @@ class StripeEvent(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     last_stack: Mapped[str | None] = mapped_column(Text)
     note: Mapped[str | None] = mapped_column(Text)
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("user.id"))
+    decided_at: Mapped[OptionalTimestamp]

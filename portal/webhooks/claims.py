@@ -39,7 +39,7 @@ SUBJECTS_LOCK = 0x57EB
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An event that is this worker's until its lease ends; `tries` says whether it still is."""
+    """An event that is this worker's until its lease ends; who takes it later has a lease of their own."""
 
     id: str
     type: str
@@ -47,15 +47,19 @@ class Claim:
     request_id: UUID
     payload: bytes
     tries: int
+    lease_until: datetime
 
     def event(self) -> Event:
         """The event in the stored body. Raises NotAnEvent, ValueError."""
         return event_from(json.loads(self.payload))
 
+    def is_mine(self, row: StripeEvent) -> bool:
+        """Whether the locked row is as this worker took it: not taken by another, not decided by an admin."""
+        return row.state is InboxState.RECEIVED and row.lease_until == self.lease_until
+
     def is_held(self, row: StripeEvent, now: datetime) -> bool:
-        """Whether the locked row is still this worker's: not claimed anew, decided by an admin, or about to be."""
-        mine = row.state is InboxState.RECEIVED and row.tries == self.tries
-        return mine and row.lease_until is not None and row.lease_until - now > MARGIN
+        """Whether it is, and will be long enough to commit what was found."""
+        return self.is_mine(row) and self.lease_until - now > MARGIN
 
 
 def pause_after(tries: int) -> timedelta:
@@ -106,6 +110,6 @@ def _leased(subject: object, event_id: object, now: datetime) -> ColumnElement[b
 def _lease(row: StripeEvent, now: datetime, lease: timedelta) -> Claim:
     """Should this worker die, the next try comes when the lease is over and the usual pause is, too."""
     row.tries += 1
-    row.lease_until = now + lease
+    row.lease_until = until = now + lease
     row.next_try_at = now + max(lease, pause_after(row.tries))
-    return Claim(row.id, row.type, row.object_type, row.request_id, row.payload, row.tries)
+    return Claim(row.id, row.type, row.object_type, row.request_id, row.payload, row.tries, until)

@@ -55,7 +55,7 @@ def fail(claim: Claim, error: Exception, facts: Facts, now: datetime) -> None:
     told = facts | error_facts(error) | {"tries": claim.tries}
     with unit_of_work() as session:
         row = lock_event(session, claim.id)
-        if row.state is not InboxState.RECEIVED or row.tries != claim.tries:
+        if not claim.is_mine(row):
             return
         row.last_error = clean_text(f"{type(error).__name__}: {error}")
         row.last_stack = clean_text(str(told["errorStack"]))

@@ -202,7 +202,7 @@ MUTANTS = [
     _one(
         "a worker applies an event that another has taken",
         "portal/webhooks/claims.py",
-        " and row.tries == self.tries",
+        " and row.lease_until == self.lease_until",
         "",
         "tests/webhooks/test_serial.py::test_a_frozen_worker_whose_event_another_has_taken_applies_nothing",
     ),
