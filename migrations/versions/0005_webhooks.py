@@ -21,6 +21,7 @@ alter table stripe_event alter column subject set not null;
 
 INDEXES = """
 create index ix_stripe_event_leased on stripe_event (subject) where state = 'RECEIVED' and lease_until is not null;
+create index ix_stripe_event_subject on stripe_event (subject);
 create index ix_stripe_event_type on stripe_event (type, received_at, id);
 create index ix_stripe_event_account on stripe_event (account, received_at, id) where account is not null;
 create index ix_stripe_event_unprocessed on stripe_event (state, received_at, id) where state <> 'PROCESSED';

@@ -87,7 +87,7 @@ def _fail(op: Operation, row: Facts, facts: Facts, stack: str) -> None:
     op.wait(80, 5200)
     error = stack.strip().splitlines()[-1]
     kind, _, message = error.partition(": ")
-    row["last_error"] = error
+    row["last_error"], row["last_stack"] = error, stack
     told = {"errorType": kind.rpartition(".")[2], "errorMessage": message, "errorStack": stack}
     again = {"tries": row["tries"], "nextTryAt": op.at + timedelta(seconds=10)}
     failed = {"provider": "STRIPE", "eventType": row["type"], **facts, **told, **again}

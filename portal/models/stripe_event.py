@@ -52,6 +52,7 @@ class StripeEvent(Base):
         ),
         Index("ix_stripe_event_object", "object_id", "stripe_created_at"),
         Index("ix_stripe_event_received", "received_at", "id"),
+        Index("ix_stripe_event_subject", "subject"),
         Index("ix_stripe_event_type", "type", "received_at", "id"),
         Index(
             "ix_stripe_event_account", "account", "received_at", "id", postgresql_where=text("account is not null")
