@@ -189,7 +189,8 @@ MUTANTS = [
         "an event delivered twice is processed twice",
         "portal/webhooks/inbox.py",
         ".on_conflict_do_nothing().returning(",
-        '.on_conflict_do_update(index_elements=["id"], set_={"state": "RECEIVED", "next_try_at": now}).returning(',
+        '.on_conflict_do_update(index_elements=["id"], set_={"state": "RECEIVED", "next_try_at": '
+        "INBOX.c.received_at}).returning(",
         _case("events", "case_16_any_order_with_duplicates_ends_as_stripe_shows"),
     ),
     _one(
