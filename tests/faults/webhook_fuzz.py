@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stderr
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,7 +110,7 @@ class Fuzzer:
             if self.chance.random() < 0.2:
                 place.pop(key, None)
             else:
-                place[key] = self.chance.choice(STRANGE)
+                place[key] = deepcopy(self.chance.choice(STRANGE))
 
     def _bend(self, whole: bytes) -> bytes:
         """Bytes changed, cut out or doubled."""
