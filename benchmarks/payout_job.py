@@ -76,7 +76,7 @@ class Measured:
 
 def measure(app: Flask, creators: int, latency_ms: int, url: str) -> Measured:
     """Run the job once over new creators, in this process."""
-    _seed(app, creators, url)
+    seed(app, creators, url)
     _control(url, "faults", {"kind": "delay_before", "times": None, "seconds": latency_ms / 1000})
     calls = _count_calls(app)
     with _watching_memory() as memory, app.app_context():
@@ -92,7 +92,8 @@ def measure(app: Flask, creators: int, latency_ms: int, url: str) -> Measured:
     return Measured(creators, latency_ms, seconds, ideal, call_ms, succeeded, cpu_ms, tuple(memory))
 
 
-def _seed(app: Flask, creators: int, url: str) -> None:
+def seed(app: Flask, creators: int, url: str) -> None:
+    """Creators on a daily schedule, each with an account that holds money at the local Stripe."""
     people = [(uuid7(), uuid7(), f"acct_{uuid7().hex}") for _ in range(creators)]
     accounts: list[dict[str, Any]] = []
     for _, _, account in people:

@@ -24,6 +24,7 @@ from portal.blueprints.payouts import bp as payouts
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
 from portal.blueprints.transactions import bp as transactions
+from portal.blueprints.webhooks import bp as webhook_pages
 from portal.config import Settings, load_settings
 from portal.database import DatabaseUrls, database_urls
 from portal.extensions import babel, csrf, db, login_manager, migrate
@@ -43,6 +44,7 @@ BLUEPRINTS = (
     creator,
     api,
     job_pages,
+    webhook_pages,
     cron,
     stripe_webhooks,
     health,

@@ -51,9 +51,9 @@ def stripe_sandbox(host: str, port: int, settle_after: float) -> None:
         path=settings.instance / "stripe.sqlite3",
         secret_key=settings.stripe_secret_key,
         platform_webhook_url=hooks,
-        platform_webhook_secret=settings.stripe_webhook_secret or "",
+        platform_webhook_secret=next(iter(settings.stripe_webhook_secrets), ""),
         connect_webhook_url=f"{hooks}/connect",
-        connect_webhook_secret=settings.stripe_connect_webhook_secret or "",
+        connect_webhook_secret=next(iter(settings.stripe_connect_webhook_secrets), ""),
         settle_after=timedelta(seconds=settle_after),
     )
     click.echo(f"The local Stripe answers at http://{host}:{port}")

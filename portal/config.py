@@ -34,8 +34,8 @@ class Settings:
     secret_key: str
     stripe_secret_key: str
     stripe_api_base: str | None
-    stripe_webhook_secret: str | None
-    stripe_connect_webhook_secret: str | None
+    stripe_webhook_secrets: tuple[str, ...]
+    stripe_connect_webhook_secrets: tuple[str, ...]
     cron_secret: str | None
     public_url: str
     trusted_hosts: tuple[str, ...]
@@ -91,8 +91,8 @@ class _Reader:
             secret_key=self.secret("SECRET_KEY", local) or "",
             stripe_secret_key=self.optional("STRIPE_SECRET_KEY", required=self.production) or SANDBOX_KEY,
             stripe_api_base=self.api_base(),
-            stripe_webhook_secret=self.secret("STRIPE_WEBHOOK_SECRET", local),
-            stripe_connect_webhook_secret=self.secret("STRIPE_CONNECT_WEBHOOK_SECRET", local),
+            stripe_webhook_secrets=self.secrets("STRIPE_WEBHOOK_SECRET", local),
+            stripe_connect_webhook_secrets=self.secrets("STRIPE_CONNECT_WEBHOOK_SECRET", local),
             cron_secret=self.secret("CRON_SECRET", local),
             public_url=self.url("PUBLIC_URL", f"http://127.0.0.1:{self.environ.get('PORT') or 8000}"),
             trusted_hosts=tuple(self.environ.get("TRUSTED_HOSTS", "").replace(",", " ").split()),
@@ -118,7 +118,7 @@ class _Reader:
 
     def secret(self, name: str, local: Mapping[str, str]) -> str | None:
         value = self.environ.get(name) or local.get(name)
-        if self.production and (value is None or len(value) < 16 or value == "change-me"):
+        if self.production and (value is None or _is_weak(value)):
             self.errors.append(f"{name}: must be set in production, to at least 16 characters of your own")
         return value
 
@@ -138,6 +138,14 @@ class _Reader:
             wanted = "set RETENTION_BELOW_POLICY=accepted to mean it"
             self.errors.append(f"{name}: {given} days are fewer than the policy's {least}; {wanted}")
         return int(given)
+
+    def secrets(self, name: str, local: Mapping[str, str]) -> tuple[str, ...]:
+        """Several with commas between them, while one is replaced by the next; blank ones are none."""
+        given = self.environ.get(name) or local.get(name) or ""
+        values = tuple(value for part in given.split(",") if (value := part.strip()))
+        if self.production and (not values or any(_is_weak(value) for value in values)):
+            self.errors.append(f"{name}: must be set in production, each secret to at least 16 characters")
+        return values
 
     def api_base(self) -> str | None:
         if self.environ.get("STRIPE_SECRET_KEY") and not self.environ.get("STRIPE_API_BASE"):
@@ -167,6 +175,10 @@ class _Reader:
             self.errors.append(f"{name}: {text!r} is not a number from 0" + (f" to {most}" if most else ""))
             return Decimal(default)
         return value
+
+
+def _is_weak(secret: str) -> bool:
+    return len(secret) < 16 or secret == "change-me"  # noqa: S105 -- the word that examples are left at
 
 
 def local_secrets(instance: Path) -> dict[str, str]:

@@ -60,6 +60,28 @@ def test_production_refuses_a_short_secret(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("whsec_one_and_only", ("whsec_one_and_only",)),
+        (" whsec_new_secret , whsec_old_secret ", ("whsec_new_secret", "whsec_old_secret")),
+        ("whsec_new_secret,,", ("whsec_new_secret",)),
+        (" , ", ()),
+    ],
+)
+def test_a_webhook_secret_may_be_two_while_it_is_rolled(
+    tmp_path: Path, given: str, taken: tuple[str, ...]
+) -> None:
+    settings = load_settings({"PORTAL_INSTANCE": str(tmp_path), "STRIPE_WEBHOOK_SECRET": given})
+    assert settings.stripe_webhook_secrets == taken
+
+
+@pytest.mark.parametrize("given", [",", "a-secret-of-our-own-2,short", "short,a-secret-of-our-own-2"])
+def test_production_refuses_a_weak_secret_among_several(given: str) -> None:
+    with pytest.raises(ConfigurationError, match="STRIPE_WEBHOOK_SECRET"):
+        load_settings({**PRODUCTION, "STRIPE_WEBHOOK_SECRET": given})
+
+
+@pytest.mark.parametrize(
     "given",
     ["postgres://u:p@h:5/d", "postgresql://u:p@h:5/d", "postgresql+psycopg://u:p@h:5/d"],
 )

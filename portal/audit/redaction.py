@@ -49,6 +49,11 @@ def clean_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return cleaned if size <= MAX_BYTES else _cut(cleaned, size)
 
 
+def redacted(value: Any) -> Any:
+    """`value` as plain JSON without secrets, within 20 levels; however large, for a page."""
+    return _clean(value, 0)
+
+
 def _clean(value: Any, depth: int) -> Any:
     if depth >= MAX_DEPTH and isinstance(value, (Mapping, list, tuple, set, frozenset)):
         return "[coupé : trop profond]"

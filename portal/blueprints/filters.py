@@ -42,7 +42,7 @@ class NavigationItem:
     def current(self) -> bool:
         """Whether the page being shown lies there."""
         return request.blueprint == self.endpoint.partition(".")[0] and (
-            self.endpoint.startswith(("logs", "transactions", "payouts", "creators", "jobs"))
+            self.endpoint.startswith(("logs", "transactions", "payouts", "creators", "jobs", "webhooks"))
             or request.endpoint == self.endpoint
         )
 
@@ -55,6 +55,7 @@ ADMIN_NAVIGATION = (
     NavigationItem(lazy_gettext("Créateurs"), "creators.index", "users", "c"),
     NavigationItem(lazy_gettext("Paiements"), "payments.index", "credit-card", "p"),
     NavigationItem(lazy_gettext("Tâches"), "jobs.index", "clock", "j"),
+    NavigationItem(lazy_gettext("Webhooks"), "webhooks.index", "webhook", "w"),
 )
 CREATOR_NAVIGATION = (
     NavigationItem(lazy_gettext("Tableau de bord"), "creator.dashboard", "layout-dashboard", "o"),

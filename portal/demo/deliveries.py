@@ -51,9 +51,10 @@ def receive(world: World, op: Operation, type: str, thing: dict[str, Any], accou
     sent = op.at - timedelta(milliseconds=world.chance.whole(300, 1500))
     row: Facts = {"id": event_id, "type": type, "account": account, "object_type": thing["object"]}
     row |= {"object_id": thing.get("id"), "livemode": False, "api_version": API_VERSION}
+    row |= {"subject": thing.get("payment_intent") or thing.get("id") or event_id}
     row |= {"payload": _body(event_id, type, thing, account, sent), "request_id": op.request_id}
     row |= {"stripe_created_at": sent, "received_at": op.at, "state": InboxState.RECEIVED, "processed_at": None}
-    row |= {"next_try_at": None, "lease_until": None, "tries": 0, "last_error": None}
+    row |= {"next_try_at": None, "lease_until": None, "tries": 0, "last_error": None, "last_stack": None}
     facts = event_facts(row, thing)
     timing = {"verificationTimeMs": world.chance.whole(1, 6), "signaturePresent": True}
     op.log("WEBHOOK_SIGNATURE_VERIFIED", SYSTEM, None, facts | timing)
@@ -86,7 +87,7 @@ def _fail(op: Operation, row: Facts, facts: Facts, stack: str) -> None:
     op.wait(80, 5200)
     error = stack.strip().splitlines()[-1]
     kind, _, message = error.partition(": ")
-    row["last_error"] = error
+    row["last_error"], row["last_stack"] = error, stack
     told = {"errorType": kind.rpartition(".")[2], "errorMessage": message, "errorStack": stack}
     again = {"tries": row["tries"], "nextTryAt": op.at + timedelta(seconds=10)}
     failed = {"provider": "STRIPE", "eventType": row["type"], **facts, **told, **again}

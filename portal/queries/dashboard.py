@@ -11,14 +11,12 @@ from sqlalchemy.orm import Session
 
 from portal.models import (
     Creator,
-    InboxState,
     JobRun,
     Log,
     LogLevel,
     Payout,
     PayoutStatus,
     Setting,
-    StripeEvent,
     TransactionLog,
 )
 from portal.models.setting import SENDING_PAUSED
@@ -127,30 +125,6 @@ def last_runs(session: Session) -> Sequence[JobRun]:
     """The newest run of each job."""
     query = select(JobRun).ext(distinct_on(JobRun.job)).order_by(JobRun.job, JobRun.started_at.desc())
     return session.scalars(query).all()
-
-
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    """How the inbox of Stripe's events stands."""
-
-    waiting: int
-    oldest_waiting: datetime | None
-    dead: int
-    processed: int
-
-
-def inbox_health(session: Session, *, now: datetime) -> Inbox:
-    """What waits, what was given up, and what was processed in 24 hours."""
-    waiting = StripeEvent.state == InboxState.RECEIVED
-    done = StripeEvent.processed_at >= now - ERRORS_WITHIN
-    dead = StripeEvent.state == InboxState.DEAD
-    counts = select(
-        func.count().filter(waiting),
-        func.min(StripeEvent.received_at).filter(waiting),
-        func.count().filter(dead),
-        func.count().filter(done),
-    )
-    return Inbox(*session.execute(counts.select_from(StripeEvent).where(or_(waiting, dead, done))).one())
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ LIMITS = (25, 50, 100)
 DEFAULT_LIMIT = 50
 TIMEOUT_MS = 3000
 QUERY_CANCELED = "57014"
+LONGEST_ID = 100
 
 
 class Placed(Protocol):
@@ -56,7 +57,7 @@ class Cursor:
     """The place of a row in a list ordered by time, then id; `backwards` asks for the rows before it."""
 
     at: datetime
-    id: int | UUID
+    id: int | UUID | str
     backwards: bool = False
 
     def encode(self) -> str:
@@ -65,7 +66,7 @@ class Cursor:
         return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def parse_cursor(given: str | None, kind: type[int] | type[UUID] = int) -> Cursor | None:
+def parse_cursor(given: str | None, kind: type[int] | type[UUID] | type[str] = int) -> Cursor | None:
     """The cursor of a URL parameter. Raises BadParameter."""
     if not given:
         return None
@@ -84,8 +85,10 @@ def _aware(given: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _row_id(given: str, kind: type[int] | type[UUID]) -> int | UUID:
+def _row_id(given: str, kind: type[int] | type[UUID] | type[str]) -> int | UUID | str:
     value = kind(given)
+    if isinstance(value, str) and not (0 < len(value) <= LONGEST_ID and value.isprintable()):
+        raise ValueError("not a row's id")
     if isinstance(value, int) and not 0 <= value < 2**63:
         raise ValueError("not a row's id")
     return value

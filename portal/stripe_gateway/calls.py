@@ -11,6 +11,7 @@ from portal.domain.gateway import StripeFailure
 
 API_VERSION = "2026-10-28.endive"
 PAGE = 100
+LIVE_KEYS = ("sk_live_", "rk_live_")
 
 
 class Calls:
@@ -20,6 +21,7 @@ class Calls:
 
     def __init__(self, secret_key: str, *, api_base: str | None, timeout: timedelta) -> None:
         self.timeout = timeout
+        self.live = secret_key.startswith(LIVE_KEYS)
         self._client = stripe.StripeClient(
             secret_key,
             stripe_version=API_VERSION,

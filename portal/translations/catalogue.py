@@ -17,7 +17,7 @@ UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
 PO = Path(__file__).parent / "en" / "LC_MESSAGES" / "messages.po"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 KEYWORDS = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None}
-SENTENCES = ("domain", "queries", "blueprints", "jobs/desk.py")
+SENTENCES = ("domain", "queries", "blueprints", "jobs/desk.py", "webhooks/decisions.py")
 """Where French sentences stand without a call around them: the rules know no translation."""
 
 

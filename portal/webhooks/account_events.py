@@ -1,7 +1,6 @@
-"""What Stripe's events about connected accounts do."""
+"""Events of creators' Stripe accounts: what Stripe allows them now is kept beside the creator."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -13,7 +12,7 @@ from portal.webhooks.handler import Handler
 FORBIDDEN = 403
 
 
-def _read_account(gateway: StripeGateway, event: Event) -> ConnectedAccount:
+def _read(gateway: StripeGateway, event: Event) -> ConnectedAccount:
     """The account; one that has left the platform can only be refused, and allows nothing any more."""
     account = event.account or event.object_id or ""
     try:
@@ -24,14 +23,14 @@ def _read_account(gateway: StripeGateway, event: Event) -> ConnectedAccount:
         return ConnectedAccount(account, False, False, ("account.deauthorized",), "manual")
 
 
-def _apply_account(session: Session, event: Event, seen: Any, now: datetime) -> None:  # noqa: ARG001 -- Handler
+def _apply(session: Session, event: Event, seen: ConnectedAccount, now: datetime) -> None:  # noqa: ARG001 -- Handler
     update_account(session, seen)
 
 
-_ACCOUNT = Handler(_read_account, _apply_account)
+_HANDLER = Handler(_read, _apply)
 
 HANDLERS = {
-    "account.updated": _ACCOUNT,
-    "account.external_account.updated": _ACCOUNT,
-    "account.application.deauthorized": _ACCOUNT,
+    "account.updated": _HANDLER,
+    "account.external_account.updated": _HANDLER,
+    "account.application.deauthorized": _HANDLER,
 }

@@ -1,23 +1,24 @@
-"""What Stripe's events about payouts do."""
+"""Events of creators' payouts: the payout as Stripe shows it now is applied to ours."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from portal.audit.transaction_log import log_webhook
-from portal.domain.gateway import StripeGateway
+from portal.domain.gateway import StripeGateway, StripePayout
 from portal.domain.payouts.settlement import settle_payout
 from portal.models import EntityType
 from portal.webhooks.event import Event
-from portal.webhooks.handler import SOURCE, Handler
+from portal.webhooks.handler import SOURCE, Handler, NotOurs
 
 
-def _read_payout(gateway: StripeGateway, event: Event) -> Any:
-    return gateway.retrieve_payout(event.account or "", event.object_id or "")
+def _read(gateway: StripeGateway, event: Event) -> StripePayout:
+    if event.account is None:
+        raise NotOurs("a payout of the platform itself, to its own bank account")
+    return gateway.retrieve_payout(event.account, event.object_id or "")
 
 
-def _apply_payout(session: Session, event: Event, seen: Any, now: datetime) -> None:
+def _apply(session: Session, event: Event, seen: StripePayout, now: datetime) -> None:
     payout_id = settle_payout(session, seen, source=SOURCE, stripe_event_id=event.id, now=now)
     log_webhook(
         stripe_event_id=event.id,
@@ -29,12 +30,12 @@ def _apply_payout(session: Session, event: Event, seen: Any, now: datetime) -> N
     )
 
 
-_PAYOUT = Handler(_read_payout, _apply_payout)
+_HANDLER = Handler(_read, _apply)
 
 HANDLERS = {
-    "payout.created": _PAYOUT,
-    "payout.updated": _PAYOUT,
-    "payout.paid": _PAYOUT,
-    "payout.failed": _PAYOUT,
-    "payout.canceled": _PAYOUT,
+    "payout.created": _HANDLER,
+    "payout.updated": _HANDLER,
+    "payout.paid": _HANDLER,
+    "payout.failed": _HANDLER,
+    "payout.canceled": _HANDLER,
 }

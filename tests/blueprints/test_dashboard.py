@@ -75,7 +75,7 @@ def test_jobs_and_webhooks_show_their_health(admin: Browser, session: Session) -
     assert "keep_partitions Interrompue" in admin.words
     assert "send_payouts Échouée" in admin.words
     assert "Réussie" not in admin.words
-    assert "À traiter 2 le plus ancien il y a 3 heures" in admin.words
+    assert "À traiter 2 2 en retard Le plus ancien à traiter il y a 3 heures" in admin.words
     assert "Abandonnés 1" in admin.words
 
 

@@ -135,7 +135,7 @@ def receive_events_of(gateway: Stripe, stripe_payout_id: str) -> None:
     for event in ask_sandbox("/events")["events"]:
         if event["data"]["object"]["id"] == stripe_payout_id:
             body = json.dumps(event).encode()
-            delivery = inbox.Delivery(body, signature(body, secret), secret, None)
+            delivery = inbox.Delivery(body, signature(body, secret), [secret], inbox.Endpoint.CONNECT, None)
             inbox.receive(gateway, delivery, now=utc_now())
 
 
@@ -156,7 +156,7 @@ def _somewhere_in_the_cancellation() -> None:
 
 
 def _with_the_event_claimed_or_stored() -> None:
-    after(processing, "_claim", lambda row: row is not None)
+    after(processing, "claim", lambda row: row is not None)
     after(inbox, "receive")
 
 

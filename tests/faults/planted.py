@@ -131,9 +131,8 @@ MUTANTS = [
     _one(
         "an event is believed instead of Stripe",
         "portal/webhooks/payout_events.py",
-        '    return gateway.retrieve_payout(event.account or "", event.object_id or "")',
-        "    from portal.stripe_gateway.payouts import _payout\n\n"
-        '    return _payout(event.account or "", event.object)',
+        '    return gateway.retrieve_payout(event.account, event.object_id or "")',
+        "    from portal.stripe_gateway.payouts import _payout\n\n    return _payout(event.account, event.object)",
         _case("events", "case_19_a_signed_event_that_lies_pays_nothing"),
     ),
     _one(
@@ -190,8 +189,30 @@ MUTANTS = [
         "an event delivered twice is processed twice",
         "portal/webhooks/inbox.py",
         ".on_conflict_do_nothing().returning(",
-        '.on_conflict_do_update(index_elements=["id"], set_={"state": "RECEIVED", "next_try_at": now}).returning(',
+        '.on_conflict_do_update(index_elements=["id"], set_={"state": "RECEIVED", "next_try_at": '
+        "INBOX.c.received_at}).returning(",
         _case("events", "case_16_any_order_with_duplicates_ends_as_stripe_shows"),
+    ),
+    _one(
+        "two events of one payout are processed side by side",
+        "portal/webhooks/claims.py",
+        "            if _is_alone(session, row, now):",
+        "            if True:",
+        "tests/webhooks/test_serial.py::test_two_events_of_one_payout_are_never_worked_on_at_once",
+    ),
+    _one(
+        "a worker applies an event that another has taken",
+        "portal/webhooks/claims.py",
+        " and row.lease_until == self.lease_until",
+        "",
+        "tests/webhooks/test_serial.py::test_a_frozen_worker_whose_event_another_has_taken_applies_nothing",
+    ),
+    _one(
+        "an event of the other mode is processed",
+        "portal/webhooks/processing.py",
+        "    if event.livemode is not live:",
+        "    if False:",
+        "tests/webhooks/test_not_ours.py::test_a_live_event_while_the_key_is_a_test_one",
     ),
     _one(
         "another amount at Stripe is adopted",

@@ -10,7 +10,16 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.domain.work import utc_now
-from portal.models import Creator, InboxState, Log, Payout, PayoutStatus, StripeEvent, TransactionLog
+from portal.models import (
+    Creator,
+    InboxState,
+    Log,
+    LogLevel,
+    Payout,
+    PayoutStatus,
+    StripeEvent,
+    TransactionLog,
+)
 from portal.stripe_sandbox.sandbox import Sandbox
 from portal.webhooks import processing
 from tests.domain.acts import Acts
@@ -179,11 +188,11 @@ def test_another_payout_under_our_attempt_calls_a_human(
 
 
 def test_an_event_without_a_handler_is_ignored_and_said_so(
-    acts: Acts, app: Flask, session: Session, process: Any
+    acts: Acts, app: Flask, factory: Factory, session: Session, process: Any
 ) -> None:
     from tests.webhooks.test_receiving import CONNECT, body, signature
 
-    payload = body(type="balance.available")
+    payload = body(type="balance.available", account=factory.creator().stripe_account_id)
     app.test_client().post(CONNECT, data=payload, headers={"Stripe-Signature": signature(payload)})
     process()
     assert states(session) == [InboxState.IGNORED]
@@ -195,7 +204,8 @@ def test_a_poison_event_is_kept_retried_and_holds_nobody_up(
 ) -> None:
     from tests.webhooks.test_receiving import CONNECT, body, signature
 
-    poison = body(id="evt_poison", data={"object": {"id": "po_unknown", "object": "payout"}})
+    unknown = {"object": {"id": "po_unknown", "object": "payout"}}
+    poison = body(id="evt_poison", account=sent.stripe_account_id, data=unknown)
     app.test_client().post(CONNECT, data=poison, headers={"Stripe-Signature": signature(poison)})
     sandbox.settle(sent.stripe_payout_id or "", "paid")
     deliver()
@@ -206,14 +216,16 @@ def test_a_poison_event_is_kept_retried_and_holds_nobody_up(
     assert row.next_try_at is not None
     assert timedelta(seconds=5) < row.next_try_at - utc_now() <= timedelta(seconds=10)
     failed = acts.last("WEBHOOK_PROCESSING_FAILED").details
-    assert "does not have access" in failed["errorMessage"]
+    assert "No such payout" in failed["errorMessage"]
     assert "StripeFailure" in failed["errorStack"]
 
 
-def test_after_its_last_try_an_event_waits_for_an_admin(acts: Acts, app: Flask, process: Any) -> None:
+def test_after_its_last_try_an_event_waits_for_an_admin(
+    acts: Acts, app: Flask, factory: Factory, process: Any
+) -> None:
     from tests.webhooks.test_receiving import CONNECT, body, signature
 
-    poison = body(account="acct_nobody")
+    poison = body(account=factory.creator().stripe_account_id)
     app.test_client().post(CONNECT, data=poison, headers={"Stripe-Signature": signature(poison)})
     for _ in range(len(processing.BACK_OFF) + 1):
         acts.session.execute(text("update stripe_event set next_try_at = now() where state = 'RECEIVED'"))
@@ -221,6 +233,10 @@ def test_after_its_last_try_an_event_waits_for_an_admin(acts: Acts, app: Flask, 
         process()
     row = acts.session.get_one(StripeEvent, "evt_1", populate_existing=True)
     assert (row.state, row.tries, row.next_try_at) == (InboxState.DEAD, 8, None)
+    assert "StripeFailure" in (row.last_stack or "")
+    told = acts.last("WEBHOOK_DEAD")
+    assert (told.level, told.details["eventId"], told.details["tries"]) == (LogLevel.CRITICAL, "evt_1", 8)
+    assert acts.types().count("WEBHOOK_DEAD") == 1
 
 
 def test_every_row_of_a_delivery_and_its_processing_shares_one_request_id(

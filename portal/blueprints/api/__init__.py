@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 
-from portal.blueprints.api import jobs, logs, payments, payouts  # noqa: E402, F401 -- registers the views
+from portal.blueprints.api import jobs, logs, payments, payouts, webhooks  # noqa: E402, F401 -- registers the views

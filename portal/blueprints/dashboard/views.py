@@ -9,6 +9,7 @@ from portal.blueprints.filters import LANGUAGES
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries import dashboard
+from portal.queries.webhook_health import inbox_health
 from portal.unit_of_work import reading
 
 HOMES = {Role.ADMIN: "dashboard.admin", Role.CREATOR: "creator.dashboard", Role.USER: "dashboard.user"}
@@ -45,7 +46,7 @@ def admin() -> str:
         error_count=sum(error.count for error in errors),
         more_types=max(len(errors) - dashboard.ERRORS_SHOWN, 0),
         runs=dashboard.last_runs(reading()),
-        inbox=dashboard.inbox_health(reading(), now=now),
+        inbox=inbox_health(reading(), now=now),
         protections=dashboard.protections(reading()),
         money_rows=dashboard.latest_money(reading()),
     )

@@ -43,6 +43,11 @@ class StripeGateway(Protocol):
         """How long a call waits for its answer."""
         ...
 
+    @property
+    def live(self) -> bool:
+        """Whether the key moves real money: then events of test mode are not ours, and the reverse."""
+        ...
+
     def retrieve_account(self, account: str) -> ConnectedAccount:
         """Read a connected account."""
         ...
@@ -105,6 +110,6 @@ class StripeGateway(Protocol):
         """What came into the account's balance since, in minor units by currency; returned payouts left out."""
         ...
 
-    def verify_event(self, body: bytes, signature: str, secret: str, now: datetime) -> dict[str, Any]:
-        """The event in a signed body. Raises SignatureInvalid."""
+    def verify_event(self, body: bytes, signature: str, secrets: Sequence[str], now: datetime) -> dict[str, Any]:
+        """The JSON object in a body that one of the secrets signed. Raises SignatureInvalid."""
         ...
