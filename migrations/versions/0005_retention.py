@@ -6,8 +6,8 @@ CRITICAL ones and `transaction_log` stay. No setting of a session opens the book
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0008"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
