@@ -20,6 +20,14 @@ from portal.config import Settings, load_settings
 
 APP_ROLE = "callastar_app"
 EMBEDDED_DATABASE = "callastar"
+PATIENCE = {
+    "connect_timeout": 3,
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""Seconds to wait for a connection, and (the last in milliseconds) for a server that went without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,11 @@ def as_app_role(url: URL) -> URL:
     if url.username == APP_ROLE:
         return url
     return url.update_query_dict({"options": f"-c role={APP_ROLE}"})
+
+
+def patience(url: URL) -> dict[str, int]:
+    """How long a connection to `url` waits, unless the address itself says."""
+    return {name: value for name, value in PATIENCE.items() if name not in url.query}
 
 
 def _embedded_urls(data: Path) -> DatabaseUrls:

@@ -1,5 +1,6 @@
 """The clock: every worker ticks; a claim on (job, slot), or the rows' own locks, decides who works."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from flask import Flask
 
 from portal.jobs import keep_partitions, process_inbox, send_payouts, send_refunds, watch
 from portal.jobs.desk import JOBS
+from portal.jobs.outages import Surviving
 
 TICKS: dict[Callable[[Flask], None], timedelta] = {
     process_inbox.tick: timedelta(seconds=1),
@@ -28,11 +30,12 @@ def start(app: Flask) -> BackgroundScheduler | None:
     defaults = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
     executors = {"default": {"type": "threadpool", "max_workers": len(TICKS) + len(JOBS)}}
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults=defaults, executors=executors)
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # a tick still at work is no news
     for tick, every in TICKS.items():
         _add(scheduler, tick, every, tick.__module__.rpartition(".")[2], app)
     for name in JOBS:
         _add(scheduler, app.extensions["jobs"].tick, SLOTS, name, name)
-    keep_partitions.tick(app)
+    Surviving(keep_partitions.tick, "start")(app)
     scheduler.start()
     app.extensions["scheduler"] = scheduler
     return scheduler
@@ -40,4 +43,4 @@ def start(app: Flask) -> BackgroundScheduler | None:
 
 def _add(scheduler: BackgroundScheduler, act: Callable[..., None], every: timedelta, id: str, *args: Any) -> None:
     trigger = IntervalTrigger(seconds=int(every.total_seconds()), timezone="UTC")
-    scheduler.add_job(act, trigger, args=args, id=id)
+    scheduler.add_job(Surviving(act, id), trigger, args=args, id=id)
