@@ -1,6 +1,8 @@
 """Errors as pages or JSON: a bad parameter, a refusal, a missing object, a bug; each with its request id."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from flask_babel import gettext
@@ -14,6 +16,7 @@ from portal.domain.errors import DomainError
 from portal.domain.people import LogActor
 from portal.queries.paging import BadParameter
 
+E = TypeVar("E", bound=Exception)
 RETRY_AFTER = 5
 """Seconds after which to ask again while the database is gone: a restart takes about so long."""
 PAGES = {400, 403, 404, 409, 413, 429, 500, 503}
@@ -32,11 +35,26 @@ WORDS = {
 
 def register(app: Flask) -> None:
     """Answer every error as this module says."""
-    app.register_error_handler(BadParameter, bad_parameter)
-    app.register_error_handler(DomainError, refused)
-    app.register_error_handler(CSRFError, csrf_missing)
-    app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(Exception, unexpected)
+    app.register_error_handler(BadParameter, _unless_gone(bad_parameter))
+    app.register_error_handler(DomainError, _unless_gone(refused))
+    app.register_error_handler(CSRFError, _unless_gone(csrf_missing))
+    app.register_error_handler(HTTPException, _unless_gone(http_error))
+    app.register_error_handler(Exception, _unless_gone(unexpected))
+
+
+def _unless_gone(handler: Callable[[E], Response]) -> Callable[[E], Response]:
+    """`handler`, or 503 when its page finds the database gone."""
+
+    @wraps(handler)
+    def handle(error: E) -> Response:
+        try:
+            return handler(error)
+        except Exception as lost:
+            if is_unreachable(lost):
+                return database_gone(lost)
+            raise
+
+    return handle
 
 
 def bad_parameter(error: BadParameter) -> Response:
@@ -75,9 +93,6 @@ def http_error(error: HTTPException) -> Response:
     """An HTTP error raised by Flask or a view."""
     if error.response is not None:
         return make_response(error.response)
-    cause = getattr(error, "original_exception", None)
-    if isinstance(cause, Exception) and is_unreachable(cause):
-        return database_gone(cause)
     status = error.code or 500
     message = gettext(WORDS.get(status, error.name))
     if wants_json():
