@@ -30,6 +30,7 @@ from portal.database import DatabaseUrls, database_urls, patience
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
 from portal.stripe_gateway import Stripe
+from portal.unit_of_work import let_go
 
 ROOT = Path(__file__).parent.parent
 BLUEPRINTS = (
@@ -94,6 +95,7 @@ def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
 
 def _bind_extensions(app: Flask) -> None:
     db.init_app(app)
+    app.teardown_appcontext(let_go)  # runs before the extension's own, which raises
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
     login_manager.init_app(app)

@@ -162,3 +162,19 @@ def test_no_stack_trace_floods_the_journal(browser: Browser, factory: Factory, g
 def test_no_unknown_failure_is_taken_for_an_outage(browser: Browser, factory: Factory, app: Flask) -> None:
     browser.sign_in(factory.admin().email)
     assert browser.get("/api/admin/logs?limit=abc").status_code == 400
+
+
+def test_an_answer_that_is_ready_survives_a_connection_lost_as_it_ends(
+    app: Flask, browser: Browser, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.sign_in(factory.admin().email)
+    with app.app_context():
+        dialect = db.engine.dialect
+
+    def lost(connection: Any) -> None:
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(dialect, "do_rollback", lost)
+    assert browser.get(ADMIN).status_code == 200
+    monkeypatch.undo()
+    assert browser.get(ADMIN).status_code == 200
