@@ -41,7 +41,7 @@ def work(app: Flask, run: Run) -> None:  # noqa: ARG001 -- every job is called s
         start = first + done * STEP
         with unit_of_work() as session:
             _count(session, {"first": start, "last": min(start + STEP, last)})
-        run.progress(done + 1, steps)
+            run.progress(done + 1, steps, session=session)
     run.summary = {"hours": max(0, (last - first) // HOUR), "until": last.isoformat()}
 
 

@@ -49,11 +49,18 @@ class Run:
         """Whether another worker began this run and stopped."""
         return self.fence > 1
 
-    def progress(self, done: int, total: int | None = None) -> None:
-        """Say how far the run is and keep its lease. Raises LeaseLostError."""
-        lease = {"lease_until": func.clock_timestamp() + self.lease}
-        with unit_of_work() as session:
-            self._write(session, done=done, total=total, summary=self.summary, **lease)
+    def progress(self, done: int, total: int | None = None, *, session: Session | None = None) -> None:
+        """Say how far the run is and keep its lease. Raises LeaseLostError.
+
+        With `session` this joins its transaction, so that what it writes is the holder's or nothing.
+        """
+        values: dict[str, Any] = {"done": done, "total": total, "summary": self.summary}
+        values["lease_until"] = func.clock_timestamp() + self.lease
+        if session is not None:
+            self._write(session, **values)
+            return
+        with unit_of_work() as own:
+            self._write(own, **values)
 
     def _write(self, session: Session, **values: Any) -> None:
         mine = (JobRun.id == self.id, JobRun.fence == self.fence, JobRun.state == RunState.RUNNING)

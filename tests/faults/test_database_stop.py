@@ -23,7 +23,7 @@ from tests.factories import Factory
 from tests.faults.acts import Verbs
 from tests.faults.database_kills import kill_server, restart_server
 from tests.faults.oracle import assert_books_agree
-from tests.faults.scratch import environ_on, migrated_app, scratch_folder, scratch_server
+from tests.faults.scratch import app_beside_the_tests_own, environ_on, scratch_folder, scratch_server
 from tests.portal_process import ROOT
 
 
@@ -61,13 +61,12 @@ class Town:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[Path, Any]]:
-    apart = writer.apart()
-    before = (apart.engine, apart.strict, apart.spool)
-    with scratch_folder() as folder, scratch_server(folder, durable=True) as server:
-        environ = environ_on(server, "callastar_stop", folder)
-        yield folder / "data", migrated_app(environ)
-    engine, strict, spool = before
-    writer.configure(engine, strict=strict, spool=spool)  # type: ignore[arg-type]
+    with (
+        scratch_folder() as folder,
+        scratch_server(folder, durable=True) as server,
+        app_beside_the_tests_own(environ_on(server, "callastar_stop", folder)) as app,
+    ):
+        yield folder / "data", app
 
 
 @pytest.fixture

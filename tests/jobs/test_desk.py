@@ -169,5 +169,5 @@ def test_the_log_is_counted_by_complete_hours_and_counting_again_changes_nothing
 class _NoRun:
     summary: Any = None
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int, *, session: Session) -> None:
         pass
