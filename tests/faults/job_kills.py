@@ -51,9 +51,9 @@ class Slaughter:
     def run(self, seconds: float) -> None:
         """Kill one a second, replaced at once."""
         self.hire()
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            time.sleep(KILL_SECONDS * self.chance.uniform(0.7, 1.3))
+        began = time.monotonic()
+        while (now := time.monotonic() - began) < seconds:
+            time.sleep(max(self.kills + self.chance.uniform(0.5, 1.0) - now, 0) * KILL_SECONDS)
             self.kill(self.victim())
             self.hire()
 
