@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +18,10 @@ from uuid import uuid4
 import psycopg2
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, event, select, text
+from sqlalchemy import Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from portal.audit import spool as spools
 from portal.audit import writer
@@ -26,6 +29,7 @@ from portal.audit.outage import Outage, is_unreachable
 from portal.audit.replay import replay
 from portal.audit.spool import Spool
 from portal.audit.system_log import log_info
+from portal.database import patience
 from portal.models import Log, LogActor, LogLevel, Setting
 from tests.conftest import SECRETS
 from tests.portal_process import ROOT
@@ -195,6 +199,32 @@ def test_what_is_no_lost_connection_is_raised(context: Flask, back: Any, spool: 
 @pytest.mark.parametrize("code", ["57P01", "57P02", "57P03", "53300", "08006", "08001"])
 def test_connection_failures_count_as_the_database_gone(code: str) -> None:
     assert is_unreachable(OperationalError("", {}, _error(psycopg2.OperationalError, code)))
+
+
+def test_a_server_that_says_nothing_is_waited_for_three_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = make_url(f"postgresql+psycopg2://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing")
+        began = time.monotonic()
+        with pytest.raises(OperationalError) as refused:
+            create_engine(url, connect_args=patience(url)).connect()
+    assert is_unreachable(refused.value)
+    assert time.monotonic() - began < 6
+
+
+def test_an_address_that_says_how_long_to_wait_is_obeyed() -> None:
+    assert "connect_timeout" not in patience(make_url("postgresql+psycopg2://h/d?connect_timeout=9"))
+
+
+def test_a_server_without_room_for_a_connection_is_gone(owner_engine: Engine) -> None:
+    with owner_engine.begin() as connection:
+        connection.execute(text("create role crowd login connection limit 0"))
+    try:
+        with pytest.raises(OperationalError, match="too many connections") as refused:
+            create_engine(owner_engine.url.set(username="crowd"), poolclass=NullPool).connect()
+    finally:
+        with owner_engine.begin() as connection:
+            connection.execute(text("drop role crowd"))
+    assert is_unreachable(refused.value)
 
 
 @pytest.mark.parametrize(
