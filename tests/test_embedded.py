@@ -10,6 +10,7 @@ import pytest
 
 from portal.database import is_command, stop_embedded
 from tests.conftest import SECRETS
+from tests.faults.scratch import scratch_folder
 from tests.portal_process import ROOT, wait_until
 
 LISTING = [sys.executable, "-m", "flask", "--app", "wsgi", "routes"]
@@ -17,10 +18,11 @@ HOLDING = [sys.executable, "-c", "from wsgi import app; print('up', flush=True);
 
 
 @pytest.fixture
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("i")
-    yield folder
-    stop_embedded(folder / "postgres")
+def instance() -> Iterator[Path]:
+    """Not below pytest's own folder, which another run of pytest closes to the server's user as it starts."""
+    with scratch_folder() as folder:
+        yield folder
+        stop_embedded(folder / "postgres")
 
 
 def environ_of(instance: Path, **more: str) -> dict[str, str]:

@@ -342,10 +342,12 @@ def test_writers_in_many_processes_lose_and_mix_nothing_while_files_are_sealed(s
                 spool.append({"child": child, "n": n, "filling": "x" * 3000})
             os._exit(0)
         children.append(pid)
-    while children:
-        spool.seal()
+    found = []
+    while children or spool.waits():
         children = [pid for pid in children if os.waitpid(pid, os.WNOHANG) == (0, 0)]
-    found = [json.loads(line) for path in spool.seal() for line in path.read_text().splitlines()]
+        for path in spool.seal():
+            found += [json.loads(line) for line in path.read_text().splitlines()]
+            spool.forget(path)
     assert Counter(line["child"] for line in found) == dict.fromkeys(range(4), 150)
 
 

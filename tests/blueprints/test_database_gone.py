@@ -9,7 +9,8 @@ from typing import Any
 import psycopg2
 import pytest
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
 
 from portal.audit import writer
 from portal.audit.spool import Spool
@@ -109,9 +110,7 @@ def test_whoever_is_signed_in_stays_signed_in(browser: Browser, factory: Factory
     assert browser.get(ADMIN).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/nowhere-at-all", "/login", "/dashboard", "/readyz", f"{ADMIN}/payouts"]
-)
+@pytest.mark.parametrize("path", ["/nowhere-at-all", "/login", "/dashboard", "/readyz", f"{ADMIN}/payouts"])
 def test_errors_and_redirects_become_503_too(browser: Browser, factory: Factory, gone: Gone, path: str) -> None:
     browser.sign_in(factory.admin().email)
     gone.begin()
@@ -178,3 +177,26 @@ def test_an_answer_that_is_ready_survives_a_connection_lost_as_it_ends(
     assert browser.get(ADMIN).status_code == 200
     monkeypatch.undo()
     assert browser.get(ADMIN).status_code == 200
+
+
+def test_a_connection_lost_in_the_middle_of_a_page_asks_for_nothing_more(
+    browser: Browser, factory: Factory, gone: Gone, spool: Spool, session: Session
+) -> None:
+    """Who is asking was known by then: the frame of their pages would ask for badges and notices."""
+    browser.sign_in(factory.admin().email)
+    session.rollback()
+
+    def lose(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM payout" in statement and gone.asked == 0:
+            pid = connection.connection.dbapi_connection.get_backend_pid()
+            session.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
+            session.commit()
+            gone.begin()
+
+    event.listen(gone.engines[0], "before_cursor_execute", lose)
+    try:
+        assert browser.get(ADMIN).status_code == 503
+    finally:
+        event.remove(gone.engines[0], "before_cursor_execute", lose)
+    assert gone.asked == 1
+    assert [line["values"]["actor"] for line in waiting(spool)] == ["ADMIN"]

@@ -51,17 +51,20 @@ def trace(run: Run, what: str) -> None:
 
 
 class Tracer:
-    """The work: begin, take some time with heartbeats, end; a file makes it wait to be frozen."""
+    """The work: begin, take some time with heartbeats, end; while a file exists it waits, with or without them."""
 
-    def __init__(self, hold: Path | None = None) -> None:
+    def __init__(self, hold: Path | None = None, *, beats: bool = False) -> None:
         self.hold = hold
+        self.beats = beats
 
     def __call__(self, app: Flask, run: Run) -> None:
         if run.summary.get("done"):
             return
         trace(run, "begun")
         while self.hold is not None and self.hold.exists():
-            time.sleep(0.01)
+            time.sleep(0.05)
+            if self.beats:
+                run.progress(0, STEPS)
         if self.hold is not None:
             trace(run, "awake")
         for step in range(STEPS):
@@ -71,14 +74,14 @@ class Tracer:
         trace(run, "done")
 
 
-def desk_of(app: Flask, hold: Path | None = None) -> Desk:
+def desk_of(app: Flask, tracer: Tracer) -> Desk:
     """A desk with the one job, on a short lease."""
-    return Desk(app, {JOB: Job(Schedule(JOB, EVERY), Tracer(hold))}, lease=LEASE)
+    return Desk(app, {JOB: Job(Schedule(JOB, EVERY), tracer)}, lease=LEASE)
 
 
-def tick_until(app: Flask, stop: Path, hold: Path | None = None) -> None:
+def tick_until(app: Flask, stop: Path, tracer: Tracer | None = None) -> None:
     """What a worker's clock does, without the rest of the worker, until `stop` exists."""
-    desk = desk_of(app, hold)
+    desk = desk_of(app, tracer or Tracer())
     while not stop.exists():
         desk.tick(JOB)
         time.sleep(TICK_SECONDS)

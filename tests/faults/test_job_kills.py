@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from flask import Flask
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tests.faults.job_worker import make_table, tick_until
+from tests.faults.job_worker import Tracer, make_table, tick_until
 from tests.faults.scratch import app_beside_the_tests_own, environ_on, scratch_folder, scratch_server
 from tests.portal_process import ROOT, wait_until
 
@@ -33,12 +34,12 @@ class Nodes:
     folder: Path
     pids: list[int] = field(default_factory=list)
 
-    def fork(self, hold: Path | None = None) -> int:
-        """One more worker; with `hold` it waits at its work while that file exists."""
+    def fork(self, tracer: Tracer | None = None) -> int:
+        """One more worker."""
         pid = os.fork()
         if pid == 0:
             try:
-                tick_until(self.app, self.folder / "stop", hold)
+                tick_until(self.app, self.folder / "stop", tracer)
             finally:
                 os._exit(0)
         self.pids.append(pid)
@@ -77,7 +78,7 @@ def nodes() -> Iterator[Nodes]:
 def test_a_frozen_holder_is_taken_over_and_its_late_write_is_fenced_off(nodes: Nodes) -> None:
     hold = nodes.folder / "hold"
     hold.touch()
-    frozen = nodes.fork(hold)
+    frozen = nodes.fork(Tracer(hold))
     wait_until(lambda: nodes.traces("begun"), "the first to begin")
     [(slot, _, _)] = nodes.traces("begun")
     os.kill(frozen, signal.SIGSTOP)
@@ -90,3 +91,24 @@ def test_a_frozen_holder_is_taken_over_and_its_late_write_is_fenced_off(nodes: N
     wait_until(lambda: len(nodes.traces("done")) >= 3, "two more slots")
     assert [one for one in nodes.traces("done") if one[0] == slot] == [(slot, 2, other)]
     assert nodes.run_of(slot) == ("SUCCEEDED", 2)
+
+
+def test_it_is_fenced_off_also_while_the_other_is_still_at_work(nodes: Nodes) -> None:
+    hold, other_hold = nodes.folder / "hold", nodes.folder / "other"
+    hold.touch()
+    other_hold.touch()
+    frozen = nodes.fork(Tracer(hold))
+    wait_until(lambda: nodes.traces("begun"), "the first to begin")
+    [(slot, _, _)] = nodes.traces("begun")
+    os.kill(frozen, signal.SIGSTOP)
+    other = nodes.fork(Tracer(other_hold, beats=True))
+    wait_until(lambda: (slot, 2, other) in nodes.traces("begun"), "the second to take over")
+    hold.unlink()
+    os.kill(frozen, signal.SIGCONT)
+    wait_until(lambda: (slot, 1, frozen) in nodes.traces("awake"), "the first to wake")
+    time.sleep(1)  # thrice what it needs to end its work
+    assert nodes.traces("done") == []
+    assert nodes.run_of(slot) == ("RUNNING", 2)
+    other_hold.unlink()
+    wait_until(lambda: (slot, 2, other) in nodes.traces("done"), "the second to end")
+    assert [one for one in nodes.traces("done") if one[0] == slot] == [(slot, 2, other)]
