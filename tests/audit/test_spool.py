@@ -1,5 +1,6 @@
 """The database gone: rows written apart wait on disk, and are stored once, in order, when it is back."""
 
+import fcntl
 import json
 import os
 import socket
@@ -349,6 +350,19 @@ def test_writers_in_many_processes_lose_and_mix_nothing_while_files_are_sealed(s
             found += [json.loads(line) for line in path.read_text().splitlines()]
             spool.forget(path)
     assert Counter(line["child"] for line in found) == dict.fromkeys(range(4), 150)
+
+
+def test_a_file_sealed_while_its_writer_waits_for_it_is_not_written_to(spool: Spool) -> None:
+    spool.append({"n": 1})
+    [path] = spool.folder.glob("*.ndjson")
+    with path.open("rb") as file, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        waiting = pool.submit(spool.append, {"n": 2})
+        time.sleep(0.3)
+        spool.forget(path)
+        fcntl.flock(file, fcntl.LOCK_UN)
+        assert waiting.result(5)
+    assert lines(spool) == [{"n": 2}]
 
 
 @pytest.mark.parametrize("point", ["seal", "rows", "commit", "forget"])
