@@ -22,6 +22,8 @@ if _memory.is_dir():
 
 def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's own hook
     """Start the clock in each worker, never in a command or in the parent."""
+    from portal.jobs.outages import keep_replaying
     from portal.jobs.scheduler import start
 
+    keep_replaying()
     start(worker.wsgi)

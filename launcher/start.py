@@ -31,7 +31,8 @@ def run_instance(plan: Plan, signals: Signals) -> None:
     stripe_port = choose_port(last.get("stripe_port"), plan.port)
     notes = {"url": plan.url, "port": plan.port, "stripe_port": stripe_port}
     remember(plan.instance, notes)
-    supervisor = Supervisor(plan, child_environment(plan, os.environ, stripe_port), signals)
+    environ = child_environment(plan, os.environ, stripe_port) | {"DATABASE_KEPT": "1"}  # we stop it ourselves
+    supervisor = Supervisor(plan, environ, signals)
     try:
         start_stripe_and_database(supervisor, stripe_port, again=last.get("prepared") is True)
         remember(plan.instance, {**notes, "prepared": True})

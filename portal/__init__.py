@@ -9,6 +9,7 @@ from sqlalchemy import create_engine
 
 from portal import cli
 from portal.audit import writer
+from portal.audit.spool import Spool
 from portal.blueprints import access, errors, filters
 from portal.blueprints.api import bp as api
 from portal.blueprints.auth import bp as auth
@@ -26,10 +27,11 @@ from portal.blueprints.traces import bp as traces
 from portal.blueprints.transactions import bp as transactions
 from portal.blueprints.webhooks import bp as webhook_pages
 from portal.config import Settings, load_settings
-from portal.database import DatabaseUrls, database_urls
+from portal.database import DatabaseUrls, database_urls, patience
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
 from portal.stripe_gateway import Stripe
+from portal.unit_of_work import let_go
 
 ROOT = Path(__file__).parent.parent
 BLUEPRINTS = (
@@ -50,8 +52,8 @@ BLUEPRINTS = (
     health,
 )
 UNSIGNED_FORMS = (stripe_webhooks, cron)  # Stripe signs its posts itself; an outside clock knows a secret
-POOL = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
-APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_pre_ping": True}
+POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, "pool_pre_ping": True}
+APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_timeout": 5, "pool_pre_ping": True}
 MAX_FORM = 64 * 1024
 
 
@@ -67,7 +69,8 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     app.extensions["stripe_gateway"] = Stripe(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, timeout=settings.stripe_timeout
     )
-    writer.configure(create_engine(urls.app, **APART_POOL), strict=strict_catalogue)
+    apart = create_engine(urls.app, connect_args=patience(urls.app), **APART_POOL)
+    writer.configure(apart, strict=strict_catalogue, spool=Spool(settings.instance / "spool"))
     access.register(app)  # first: whatever refuses a request later has a request id to name
     _bind_extensions(app)
     _register_edge(app)
@@ -80,7 +83,7 @@ def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
     return {
         "SECRET_KEY": settings.secret_key,
         "SQLALCHEMY_DATABASE_URI": urls.app,
-        "SQLALCHEMY_ENGINE_OPTIONS": POOL,
+        "SQLALCHEMY_ENGINE_OPTIONS": {**POOL, "connect_args": patience(urls.app)},
         "MAX_CONTENT_LENGTH": MAX_FORM,
         "MAX_FORM_MEMORY_SIZE": MAX_FORM,
         "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
@@ -94,6 +97,7 @@ def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
 
 def _bind_extensions(app: Flask) -> None:
     db.init_app(app)
+    app.teardown_appcontext(let_go)  # runs before the extension's own, which raises
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
     login_manager.init_app(app)

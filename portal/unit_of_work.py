@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal.audit import writer
+from portal.audit.outage import is_unreachable
 from portal.extensions import db
 
 
@@ -35,3 +37,16 @@ def reading() -> Session:
     """The session for a page's reads; what it loads is never changed."""
     session: Session = db.session()
     return session
+
+
+def let_go(_: BaseException | None = None) -> None:
+    """Close the session of a request that ends; a connection lost by then spoils no answer that is ready."""
+    session = db.session() if db.session.registry.has() else None
+    if session is None:
+        return
+    try:
+        session.close()
+    except DBAPIError as error:
+        session.invalidate()
+        if not is_unreachable(error):
+            raise

@@ -1,6 +1,6 @@
 """How long rows of the log are kept, and deleting those that are due, a batch at a time.
 
-The database decides what may go (migrations/versions/0004_retention.py): nothing here deletes by itself.
+The database decides what may go (migrations/versions/0005_retention.py): nothing here deletes by itself.
 """
 
 from collections.abc import Mapping, Sequence

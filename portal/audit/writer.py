@@ -1,22 +1,26 @@
 """How rows reach the books: joined to a session's transaction, or apart on a short one of their own.
 
 A joined row waits in the session and is inserted with its neighbours just before the commit. A row
-written apart outlives whatever the caller rolls back.
+written apart outlives whatever the caller rolls back; while the database is gone it waits in the spool.
 """
 
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Table, insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from portal.audit.actor import current_request_id
 from portal.audit.catalogue import CatalogueViolation, violations
+from portal.audit.outage import Outage, is_unreachable
 from portal.audit.redaction import clean_metadata, clean_text
+from portal.audit.spool import Spool
 from portal.models import Log, LogActor, LogLevel, TransactionLog
 
 JOINED = "audit rows"
@@ -32,26 +36,40 @@ class Row:
 
 
 @dataclass(slots=True)
-class _Settings:
+class Apart:
     """Where rows written apart go. `strict` turns a catalogue violation into an exception."""
 
     engine: Engine | None = None
+    spool: Spool | None = None
     strict: bool = False
     violations: dict[str, int] = field(default_factory=dict)
+    outage: Outage = field(default_factory=Outage)
 
 
-_settings = _Settings()
+_apart = Apart()
 
 
-def configure(engine: Engine, *, strict: bool) -> None:
-    """Say where rows written apart go; called once by create_app()."""
-    _settings.engine = engine
-    _settings.strict = strict
+def configure(engine: Engine, *, strict: bool, spool: Spool | None = None) -> None:
+    """Say where rows written apart go, and where they wait without a database; called once by create_app()."""
+    _apart.engine, _apart.spool = engine, spool
+    _apart.strict = strict
+    _apart.outage = Outage()
+
+
+def apart() -> Apart:
+    """Where rows written apart go from this process."""
+    return _apart
+
+
+def note_outage() -> None:
+    """The database was asked in vain: keep when this began, that it be told though no row waits."""
+    if _apart.outage.noticed() and _apart.spool is not None:
+        _apart.spool.append({"at": _moment()})
 
 
 def violation_counts() -> dict[str, int]:
     """How often each type broke the catalogue since this process started."""
-    return dict(_settings.violations)
+    return dict(_apart.violations)
 
 
 def log_row(
@@ -59,10 +77,10 @@ def log_row(
 ) -> Row:
     """A row of `log`. Raises CatalogueViolation in tests; elsewhere the violation is kept in the row."""
     wrong = violations(type, level, metadata)
-    if wrong and _settings.strict:
+    if wrong and _apart.strict:
         raise CatalogueViolation(f"{type}: {'; '.join(wrong)}")
     if wrong:
-        _settings.violations[type] = _settings.violations.get(type, 0) + 1
+        _apart.violations[type] = _apart.violations.get(type, 0) + 1
         metadata = {**metadata, "catalogueViolation": wrong}
     values = {"level": level, "type": type, "actor": actor, "actor_id": actor_id}
     return Row(Log, values | _cleaned(metadata) | {"message": clean_text(message)})
@@ -79,17 +97,46 @@ def _cleaned(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(row: Row, session: Session | None) -> int | None:
-    """Record `row`: joined to `session`, returning None, or apart at once, returning the new row's id."""
+    """Record `row`: joined to `session`, or apart at once, returning its id; None also when it waits on disk."""
     if session is not None:
         session.info.setdefault(JOINED, []).append(row)
         return None
-    if _settings.engine is None:
-        raise RuntimeError("audit.writer is not configured: call create_app() first")
-    table = _table(row.book)
-    with _settings.engine.begin() as connection:
-        row_id: int | None = connection.scalar(insert(table).values(row.values).returning(table.c.id))
+    row_id = _write_apart(row)
     emit([row])
     return row_id
+
+
+def _write_apart(row: Row) -> int | None:
+    if _apart.engine is None:
+        raise RuntimeError("audit.writer is not configured: call create_app() first")
+    if _apart.spool is not None and _apart.outage.resting:
+        _keep(row, _apart.spool, None)
+        return None
+    table, stored = _table(row.book), None
+    try:
+        with _apart.engine.begin() as connection:
+            added = insert(table).values(row.values).returning(table.c.id, table.c.created_at)
+            stored = connection.execute(added).one()
+    except SQLAlchemyError as error:
+        if _apart.spool is None or not is_unreachable(error):
+            raise
+        _apart.outage.noticed()
+        doubt = None if stored is None else {"id": stored.id, "createdAt": stored.created_at.isoformat()}
+        _keep(row, _apart.spool, doubt)
+        return None
+    return int(stored.id)
+
+
+def _keep(row: Row, spool: Spool, doubt: dict[str, Any] | None) -> None:
+    """Let `row` wait on disk; `doubt` is where it stands if the commit came through though its answer did not."""
+    line = {"at": _moment(), "book": row.book.__tablename__, "values": row.values, "stored": doubt}
+    if not spool.append(line):
+        _apart.outage.dropped += 1
+        sys.stderr.write("the spool takes no more: the next line is the only trace of its row\n")
+
+
+def _moment() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def insert_joined(session: Session) -> list[Row]:
@@ -97,7 +144,7 @@ def insert_joined(session: Session) -> list[Row]:
     rows: list[Row] = session.info.pop(JOINED, [])
     if rows:
         for book in (Log, TransactionLog):
-            _insert(session.connection(), book, [row.values for row in rows if row.book is book])
+            insert_rows(session.connection(), book, [row.values for row in rows if row.book is book])
     return rows
 
 
@@ -106,8 +153,8 @@ def forget_joined(session: Session) -> None:
     session.info.pop(JOINED, None)
 
 
-def _insert(connection: Connection, book: Book, values: list[dict[str, Any]]) -> None:
-    """One statement for all rows that name the same columns: it is compiled once, not for each commit."""
+def insert_rows(connection: Connection, book: Book, values: list[dict[str, Any]]) -> None:
+    """Insert rows of one book: one statement for all that name the same columns, compiled once."""
     for _, alike in groupby(values, key=lambda row: sorted(row)):
         connection.execute(insert(_table(book)), list(alike))
 

@@ -67,7 +67,9 @@ class SignedIn:
 
 
 def load_signed_in(token: str) -> SignedIn | None:
-    """The person of a session token, or None when it ended."""
+    """The person of a session token, or None when it ended, or cannot be looked up."""
+    if g.get("database_gone"):
+        return None
     now = utc_now()
     row = find_session(reading(), token, limits=session_limits(), now=now)
     if row is None:
@@ -91,7 +93,9 @@ def load_signed_in(token: str) -> SignedIn | None:
 
 
 def person() -> SignedIn | None:
-    """Whoever is signed in."""
+    """Whoever is signed in; nobody once this request has found the database gone."""
+    if g.get("database_gone"):
+        return None
     return cast(SignedIn, current_user) if current_user.is_authenticated else None
 
 

@@ -1,18 +1,24 @@
 """Errors as pages or JSON: a bad parameter, a refusal, a missing object, a bug; each with its request id."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
-from flask import Flask, Response, g, jsonify, make_response, render_template
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from portal.audit.outage import is_unreachable
 from portal.audit.system_log import log_api_error
-from portal.blueprints.access import person, wants_json
+from portal.blueprints.access import SignedIn, person, wants_json
 from portal.domain.errors import DomainError
 from portal.domain.people import LogActor
 from portal.queries.paging import BadParameter
 
+E = TypeVar("E", bound=Exception)
+RETRY_AFTER = 5
+"""Seconds after which to ask again while the database is gone: a restart takes about so long."""
 PAGES = {400, 403, 404, 409, 413, 429, 500, 503}
 
 WORDS = {
@@ -29,11 +35,26 @@ WORDS = {
 
 def register(app: Flask) -> None:
     """Answer every error as this module says."""
-    app.register_error_handler(BadParameter, bad_parameter)
-    app.register_error_handler(DomainError, refused)
-    app.register_error_handler(CSRFError, csrf_missing)
-    app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(Exception, unexpected)
+    app.register_error_handler(BadParameter, _unless_gone(bad_parameter))
+    app.register_error_handler(DomainError, _unless_gone(refused))
+    app.register_error_handler(CSRFError, _unless_gone(csrf_missing))
+    app.register_error_handler(HTTPException, _unless_gone(http_error))
+    app.register_error_handler(Exception, _unless_gone(unexpected))
+
+
+def _unless_gone(handler: Callable[[E], Response]) -> Callable[[E], Response]:
+    """`handler`, or 503 when its page finds the database gone."""
+
+    @wraps(handler)
+    def handle(error: E) -> Response:
+        try:
+            return handler(error)
+        except Exception as lost:
+            if is_unreachable(lost):
+                return database_gone(lost)
+            raise
+
+    return handle
 
 
 def bad_parameter(error: BadParameter) -> Response:
@@ -84,8 +105,8 @@ def http_error(error: HTTPException) -> Response:
 
 def unexpected(error: Exception) -> Response:
     """A bug: kept in the book with its stack trace, answered with a request id."""
-    from flask import current_app, request
-
+    if is_unreachable(error):
+        return database_gone(error)
     somebody = person() if not isinstance(error, InternalServerError) else None
     actor = somebody.actor if somebody else None
     kind = actor.kind if actor else LogActor.GUEST
@@ -96,6 +117,25 @@ def unexpected(error: Exception) -> Response:
     if wants_json():
         return json_error(500, "INTERNAL_ERROR", message, {})
     return _page(500, message=message)
+
+
+def database_gone(error: Exception) -> Response:
+    """503 without asking the database for anything: not who is asking, nor in which language they read."""
+    seen = g.get("_login_user")  # what this request had loaded before
+    actor = seen.actor if isinstance(seen, SignedIn) else None
+    g.database_gone = True
+    facts: dict[str, Any] = {"action": request.endpoint or request.path, "method": request.method, "status": 503}
+    facts |= {"errorType": type(error).__name__, "errorStack": None}
+    kind, actor_id = (actor.kind, actor.id) if actor else (LogActor.GUEST, None)
+    log_api_error(request.path, str(getattr(error, "orig", error)).strip(), kind, actor_id, facts)
+    message = gettext("La base de données ne répond pas. Réessayez dans quelques secondes.")
+    if wants_json():
+        response = json_error(503, "DATABASE_UNAVAILABLE", message, {"retryAfterSeconds": RETRY_AFTER})
+    else:
+        here = request.full_path.rstrip("?") if request.method in {"GET", "HEAD"} else None
+        response = _page(503, message=message, sent=here is None, back_href=here)
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def json_error(status: int, code: str, message: str, details: dict[str, Any]) -> Response:

@@ -72,7 +72,7 @@ class Cleanup:
 
     def begin(self) -> bool:
         """Count the hours that will go, then the due rows; False when a person must say yes first."""
-        count_hours(lambda *_: self.run.progress(0))
+        count_hours(lambda session, *_: self.run.record(session, self.run.summary, 0))
         if "due" not in self.run.summary:
             self._decide()
         before = self.run.summary["before"]

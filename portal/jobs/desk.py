@@ -9,12 +9,12 @@ from uuid import UUID
 from flask import Flask
 
 from portal.audit.actor import Actor
+from portal.audit.outage import is_unreachable
 from portal.audit.system_log import log_admin_action
 from portal.domain.jobs import JobRefused, Schedule, job_pause
-from portal.domain.work import utc_now
 from portal.jobs import cleanup_logs, keep_partitions, process_payouts, reconcile_stripe, roll_up_logs
-from portal.jobs.runner import Run, carry_out, claim
-from portal.queries.job_search import abandoned_slots, find_slot, uuid7
+from portal.jobs.runner import LEASE, Run, carry_out, claim
+from portal.queries.job_search import abandoned_slots, database_now, find_slot, uuid7
 from portal.unit_of_work import unit_of_work
 
 Work = Callable[[Flask, Run], None]
@@ -48,9 +48,10 @@ def _in_background(work: Callable[[], None]) -> None:
 class Desk:
     """Runs the jobs of an application; implements domain.jobs.JobDesk."""
 
-    def __init__(self, app: Flask, jobs: Mapping[str, Job] = JOBS) -> None:
+    def __init__(self, app: Flask, jobs: Mapping[str, Job] = JOBS, lease: timedelta = LEASE) -> None:
         self.app = app
         self.jobs = jobs
+        self.lease = lease
         self.launch: Callable[[Callable[[], None]], None] = _in_background
 
     @property
@@ -61,13 +62,13 @@ class Desk:
     def tick(self, name: str) -> None:
         """Run what nobody runs: slots whose holder stopped, then the present one, unless the job is paused."""
         with self.app.app_context():
-            slot = self.jobs[name].schedule.slot_at(utc_now())
             with unit_of_work() as session:
                 if job_pause(session, name) is not None:
                     return
+                slot = self.jobs[name].schedule.slot_at(database_now(session))
                 due = list(abandoned_slots(session, name))
                 due += [slot] if find_slot(session, name, slot) is None else []
-            for run in filter(None, (claim(name, slot) for slot in due)):
+            for run in filter(None, (claim(name, slot, self.lease) for slot in due)):
                 self._carry_out(run)
 
     def run_now(self, name: str, actor: Actor, *, wait: bool) -> UUID:
@@ -86,7 +87,7 @@ class Desk:
         if paused is not None:
             message = "Cette tâche est suspendue : %(reason)s"
             raise JobRefused(message, event=event, words={"reason": paused["reason"]})
-        run = claim(name, f"manual:{uuid7()}")
+        run = claim(name, f"manual:{uuid7()}", self.lease)
         if run is None:
             raise JobRefused("Cette tâche est déjà en cours.", event=event)
         if actor.user_id is not None:
@@ -101,8 +102,11 @@ class Desk:
         """Do the work; what goes wrong is kept with the run."""
         try:
             carry_out(run, lambda held: self.jobs[held.job].work(self.app, held))
-        except Exception:
-            self.app.logger.exception("job %s %s failed", run.job, run.slot)
+        except Exception as error:
+            if is_unreachable(error):
+                self.app.logger.warning("job %s %s lost the database; it is taken over later", run.job, run.slot)
+            else:
+                self.app.logger.exception("job %s %s failed", run.job, run.slot)
 
 
 def register(app: Flask) -> None:

@@ -40,11 +40,14 @@ COUNTS = {
 def work(app: Flask, run: Run) -> None:  # noqa: ARG001 -- every job is called so
     """Count the hours that have ended since the last run, a day at a time."""
     with housekeeping(run):
-        run.summary = count_hours(run.progress)
+        run.summary = count_hours(lambda session, done, steps: run.record(session, {}, done, steps))
 
 
-def count_hours(progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Count what has ended since it was last counted: how many hours, until when."""
+def count_hours(progress: Callable[[Session, int, int], None]) -> dict[str, Any]:
+    """Count what has ended since it was last counted: how many hours, until when.
+
+    `progress` joins each day's transaction, so that what is counted is the holder's or nothing.
+    """
     last = _hour(utc_now() - SETTLED)
     with unit_of_work() as session:
         first = _first(session, last)
@@ -53,7 +56,7 @@ def count_hours(progress: Callable[[int, int], None]) -> dict[str, Any]:
         start = first + done * STEP
         with unit_of_work() as session:
             _count(session, {"first": start, "last": min(start + STEP, last)})
-        progress(done + 1, steps)
+            progress(session, done + 1, steps)
     return {"hours": max(0, (last - first) // HOUR), "until": last.isoformat()}
 
 

@@ -19,10 +19,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal.audit.actor import operation
+from portal.audit.outage import is_unreachable
 from portal.queries.job_search import JobRun, RunState, is_running, uuid7
 from portal.unit_of_work import unit_of_work
 
 LEASE = timedelta(seconds=60)
+MOST_TAKEOVERS = 5
+"""A run that loses its database so often is FAILED: it may be what brings the database down."""
 NODE = f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -39,6 +42,7 @@ class Run:
     slot: str
     fence: int
     summary: dict[str, Any] = field(default_factory=dict)
+    lease: timedelta = LEASE
 
     @property
     def is_takeover(self) -> bool:
@@ -52,7 +56,7 @@ class Run:
 
     def record(self, session: Session, summary: dict[str, Any], done: int, total: int | None = None) -> None:
         """The same in the transaction of the work itself: both are kept or neither. Raises LeaseLostError."""
-        lease_until = func.clock_timestamp() + LEASE
+        lease_until = func.clock_timestamp() + self.lease
         self._write(session, done=done, total=total, summary=summary, lease_until=lease_until)
 
     def _write(self, session: Session, **values: Any) -> None:
@@ -83,25 +87,30 @@ def run_slot(job: str, slot: str, work: Callable[[Run], None]) -> Run | None:
 
 
 def carry_out(run: Run, work: Callable[[Run], None]) -> None:
-    """Do the work of a claimed run and end it; an error ends it FAILED with its stack, and is raised."""
+    """Do the work of a claimed run and end it; an error ends it FAILED with its stack, and is raised.
+
+    A lost database ends nothing: when the lease is over, whoever reaches it first takes the run over.
+    """
     with operation(run.id):
         try:
             work(run)
         except LeaseLostError:
             return
         except Exception as error:
+            if is_unreachable(error) and run.fence <= MOST_TAKEOVERS:
+                raise
             run.finish(RunState.FAILED, "".join(traceback.format_exception(error)))
             raise
         run.finish(RunState.SUCCEEDED)
 
 
-def claim(job: str, slot: str) -> Run | None:
+def claim(job: str, slot: str, lease: timedelta = LEASE) -> Run | None:
     """The run of (job, slot), its row inserted or taken over from a holder who stopped; else None.
 
     A job runs once at a time, whatever the slots; the database's clock decides whose lease holds.
     """
     now = func.clock_timestamp()
-    fresh = {"node": NODE, "started_at": now, "heartbeat_at": now, "lease_until": now + LEASE}
+    fresh = {"node": NODE, "started_at": now, "heartbeat_at": now, "lease_until": now + lease}
     statement = insert(JobRun).values(id=uuid7(), job=job, slot=slot, state=RunState.RUNNING, fence=1, **fresh)
     takeover = statement.on_conflict_do_update(
         constraint="uq_job_run_job_slot",
@@ -113,4 +122,4 @@ def claim(job: str, slot: str) -> Run | None:
         if is_running(session, job):
             return None
         row = session.execute(takeover.returning(JobRun.id, JobRun.fence, JobRun.summary)).first()
-    return None if row is None else Run(row.id, job, slot, row.fence, row.summary)
+    return None if row is None else Run(row.id, job, slot, row.fence, row.summary, lease)

@@ -11,20 +11,20 @@ from sqlalchemy.orm import Session
 from portal.audit.actor import SYSTEM
 from portal.audit.system_log import log_critical
 from portal.domain.jobs import Schedule, job_pause
-from portal.domain.work import Clock, utc_now
-from portal.queries.job_search import LATE_SETTING, Setting, last_successes
+from portal.domain.work import Clock
+from portal.queries.job_search import LATE_SETTING, Setting, database_now, last_successes
 from portal.unit_of_work import unit_of_work
 
 PERIODS = 2
 SINCE = "jobs_watched_since"
 
 
-def tick(app: Flask, clock: Clock = utc_now) -> None:
-    """Look at every job; whoever ticks first tells."""
+def tick(app: Flask, clock: Clock | None = None) -> None:
+    """Look at every job by the database's clock; whoever ticks first tells."""
     schedules: Mapping[str, Schedule] = app.extensions["jobs"].schedules
     with app.app_context(), unit_of_work() as session:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext("callastar.job_watch"))))
-        now = clock()
+        now = clock() if clock else database_now(session)
         since = _watched_since(session, now)
         successes = last_successes(session, list(schedules))
         for name, schedule in schedules.items():

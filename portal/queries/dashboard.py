@@ -1,6 +1,6 @@
 """What the overview answers: what needs somebody now, and whether the portal itself is well."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from portal.models import (
     Setting,
     TransactionLog,
 )
+from portal.models.job_run import LATE_SETTING
 from portal.models.setting import SENDING_PAUSED
 from portal.queries.payout_search import is_stuck
 
@@ -125,6 +126,23 @@ def last_runs(session: Session) -> Sequence[JobRun]:
     """The newest run of each job."""
     query = select(JobRun).ext(distinct_on(JobRun.job)).order_by(JobRun.job, JobRun.started_at.desc())
     return session.scalars(query).all()
+
+
+@dataclass(frozen=True, slots=True)
+class LateJob:
+    """A job that the dead man's switch has told: by when it should have succeeded."""
+
+    name: str
+    expected_by: datetime
+
+
+def late_jobs(session: Session, names: Iterable[str]) -> list[LateJob]:
+    """Which of these jobs are late, the longest first."""
+    told = {LATE_SETTING + name: name for name in names}
+    query = select(Setting.name, Setting.value).where(Setting.name.in_(told))
+    rows = session.execute(query)
+    late = [LateJob(told[name], datetime.fromisoformat(value["expectedBy"])) for name, value in rows]
+    return sorted(late, key=lambda job: job.expected_by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,12 @@ def find_run(session: Session, run_id: UUID) -> JobRun | None:
     return session.get(JobRun, run_id, populate_existing=True)
 
 
+def database_now(session: Session) -> datetime:
+    """The database's clock, which all nodes share: a node whose own is wrong claims no slot too early."""
+    moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return moment
+
+
 def find_slot(session: Session, job: str, slot: str) -> JobRun | None:
     """The run of a slot, or None when nobody has begun it."""
     query = select(JobRun).where(JobRun.job == job, JobRun.slot == slot)

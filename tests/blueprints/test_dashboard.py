@@ -7,8 +7,10 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from portal.audit.system_log import log_error
+from portal.audit.system_log import log_critical, log_error
 from portal.extensions import db
+from portal.jobs import watch
+from portal.jobs.desk import JOBS
 from portal.models import InboxState, JobRun, LogActor, PayoutStatus, RunState, StripeEvent, uuid7
 from tests.browser import Browser
 from tests.factories import Factory
@@ -120,3 +122,38 @@ def test_a_user_sees_their_own_page_and_nobody_else_does(app: Flask, admin: Brow
     assert "Bonjour Ugo" in page.words
     assert user.email in page.words
     assert admin.get("/dashboard/user").status_code == 403
+
+
+def test_late_jobs_stand_on_top_until_they_succeed(admin: Browser, app: Flask, session: Session) -> None:
+    admin.get("/dashboard/admin")
+    assert "planifiée est en retard" not in admin.words
+    now = datetime.now(UTC)
+    watch.tick(app, lambda: now - timedelta(days=30))
+    watch.tick(app, lambda: now)
+    admin.get("/dashboard/admin")
+    assert f"{len(JOBS)} tâches planifiées sont en retard" in admin.words
+    assert 'href="/dashboard/admin/jobs/process-payouts"' in admin.text
+    assert admin.text.index("tâches planifiées sont en retard") < admin.text.index("À approuver")
+    for name in sorted(JOBS)[1:]:
+        moment = {"started_at": now, "heartbeat_at": now, "lease_until": now, "ended_at": now}
+        session.add(JobRun(job=name, slot="s", state=RunState.SUCCEEDED, node="n:1", **moment))
+    session.commit()
+    watch.tick(app, lambda: now)
+    admin.get("/dashboard/admin")
+    assert "1 tâche planifiée est en retard" in admin.words
+
+
+def test_a_lost_database_comes_first_among_the_errors(admin: Browser, app: Flask) -> None:
+    with app.app_context():
+        for _ in range(3):
+            log_error(
+                "API_ERROR",
+                LogActor.SYSTEM,
+                None,
+                None,
+                {"endpoint": "/x", "action": "x", "errorType": "E", "errorMessage": "m", "errorStack": None},
+            )
+        facts = {"dbHost": "db", "retryAttempt": 1, "spooledLogs": 2}
+        log_critical("DATABASE_CONNECTION_LOST", LogActor.SYSTEM, None, None, facts)
+    admin.get("/dashboard/admin")
+    assert admin.text.index("DATABASE_CONNECTION_LOST") < admin.text.index("API_ERROR")

@@ -82,6 +82,7 @@ class Load:
     def __init__(self, url: str, kept: Kept) -> None:
         self.url = url
         self.kept = kept
+        self.emails: list[str] = []
         self.stopped = Event()
         self.threads: list[Thread] = []
 
@@ -211,13 +212,13 @@ def lost(owner: URL, kept: Kept) -> list[str]:
 
 
 @contextmanager
-def marketplace(folder: Path, server: URL) -> Iterator[tuple[URL, Load]]:
-    """gunicorn, a Stripe, and people at work; the database's address and the load."""
+def marketplace(folder: Path, server: URL, **more: str) -> Iterator[tuple[URL, Load, PortalProcess]]:
+    """gunicorn, a Stripe, and people at work; the database's address, the load and the portal."""
     for name in ("fsync", "synchronous_commit", "full_page_writes"):
         assert run(server, f"show {name}") == "on"
     sandbox = SandboxSettings(path=folder / "stripe.sqlite3")
     with RunningSandbox(sandbox, worker=False) as running:
-        environ = environ_on(server, "callastar_kills", folder, STRIPE_API_BASE=running.url, **SWEEPING)
+        environ = environ_on(server, "callastar_kills", folder, STRIPE_API_BASE=running.url, **SWEEPING, **more)
         app = migrated_app(environ)
         owner: URL = app.extensions["database_urls"].owner
         with Session(create_engine(owner, poolclass=NullPool), expire_on_commit=False) as session:
@@ -231,7 +232,8 @@ def marketplace(folder: Path, server: URL) -> Iterator[tuple[URL, Load]]:
             load.start(lambda: load.admin(admin))
             load.start(load.stripe)
             load.start(load.stripe)
-            yield owner, load
+            load.emails = [admin, *emails]
+            yield owner, load, portal
 
 
 def kill_under_load(kills: int, seed: int) -> bool:
@@ -239,7 +241,7 @@ def kill_under_load(kills: int, seed: int) -> bool:
     started, chance = time.monotonic(), random.Random(seed)
     with scratch_folder() as folder, scratch_server(folder, durable=True) as server:
         data = folder / "data"
-        with marketplace(folder, server) as (owner, load):
+        with marketplace(folder, server) as (owner, load, _):
             for n in range(kills):
                 load.kept.await_work()
                 load.stopped.wait(chance.uniform(*LOAD_SECONDS))

