@@ -19,6 +19,7 @@ from portal.blueprints.dashboard import bp as dashboard
 from portal.blueprints.health import bp as health
 from portal.blueprints.jobs import bp as job_pages
 from portal.blueprints.logs import bp as logs
+from portal.blueprints.offers import bp as offers
 from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     payments,
     creators,
     creator,
+    offers,
     api,
     job_pages,
     webhook_pages,

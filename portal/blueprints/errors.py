@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.audit.system_log import log_api_error
 from portal.blueprints.access import person, wants_json
-from portal.domain.errors import DomainError
+from portal.domain.errors import DomainError, Refusal
 from portal.domain.people import LogActor
 from portal.queries.paging import BadParameter
 
@@ -57,7 +57,12 @@ def refused(error: DomainError) -> Response:
 
 def sentence(error: DomainError) -> str:
     """A refusal in the reader's language."""
-    return str(gettext(error.message, **error.words))
+    return told(error)
+
+
+def told(refusal: DomainError | Refusal) -> str:
+    """Why something, or one field of it, is refused, in the reader's language."""
+    return str(gettext(refusal.message, **refusal.words))
 
 
 def csrf_missing(error: CSRFError) -> Response:

@@ -42,7 +42,9 @@ class NavigationItem:
     def current(self) -> bool:
         """Whether the page being shown lies there."""
         return request.blueprint == self.endpoint.partition(".")[0] and (
-            self.endpoint.startswith(("logs", "transactions", "payouts", "creators", "jobs", "webhooks"))
+            self.endpoint.startswith(
+                ("logs", "transactions", "payouts", "creators", "jobs", "webhooks", "offers", "market", "bookings")
+            )
             or request.endpoint == self.endpoint
         )
 
@@ -59,6 +61,7 @@ ADMIN_NAVIGATION = (
 )
 CREATOR_NAVIGATION = (
     NavigationItem(lazy_gettext("Tableau de bord"), "creator.dashboard", "layout-dashboard", "o"),
+    NavigationItem(lazy_gettext("Vos appels"), "offers.index", "video", "a"),
     NavigationItem(lazy_gettext("Demander un payout"), "creator.request_payout", "send", "d"),
     NavigationItem(lazy_gettext("Historique"), "creator.history", "history", "h"),
     NavigationItem(lazy_gettext("Compte Stripe"), "creator.account", "landmark", "s"),
