@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, make_response, render_template
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException
 
 from portal.audit.system_log import log_api_error
-from portal.blueprints.access import person, wants_json
+from portal.blueprints.access import SignedIn, person, record_guest, wants_json
 from portal.domain.errors import DomainError, Refusal
 from portal.domain.people import LogActor
 from portal.queries.paging import BadParameter
+from portal.unit_of_work import reading
 
 PAGES = {400, 403, 404, 409, 413, 429, 500, 503}
 
@@ -68,6 +69,9 @@ def told(refusal: DomainError | Refusal) -> str:
 def csrf_missing(error: CSRFError) -> Response:
     """A form without a valid token: expired, or not ours."""
     message = gettext("Ce formulaire a expiré : rechargez la page et recommencez.")
+    if wants_json() and person() is None:  # without a session there is nothing that a token would guard
+        record_guest()
+        return json_error(401, "UNAUTHORIZED", gettext(WORDS[401]), {})
     if wants_json():
         return json_error(400, "CSRF", message, {"reason": str(error.description)})
     return _page(400, error=None, message=message)
@@ -88,19 +92,48 @@ def http_error(error: HTTPException) -> Response:
 
 
 def unexpected(error: Exception) -> Response:
-    """A bug: kept in the book with its stack trace, answered with a request id."""
-    from flask import current_app, request
-
-    somebody = person() if not isinstance(error, InternalServerError) else None
-    actor = somebody.actor if somebody else None
-    kind = actor.kind if actor else LogActor.GUEST
-    facts = {"action": request.endpoint or request.path, "method": request.method}
+    """A bug: kept in the book with its stack trace, answered with a request id, whatever else is broken."""
     current_app.logger.exception("request %s failed", g.get("request_id"))
-    log_api_error(request.path, error, kind, actor.id if actor else None, facts)
-    message = gettext(WORDS[500])
+    somebody = _whoever()
+    actor = somebody.actor if somebody else None
+    action = (request.endpoint or request.path).rpartition(".")[2].upper()
+    facts = {"action": action, "method": request.method}
+    try:
+        kind = actor.kind if actor else LogActor.GUEST
+        log_api_error(request.path, error, kind, actor.id if actor else None, facts)
+    except Exception:
+        current_app.logger.exception("request %s: the book could not be reached", g.get("request_id"))
     if wants_json():
-        return json_error(500, "INTERNAL_ERROR", message, {})
-    return _page(500, message=message)
+        return json_error(500, "INTERNAL_ERROR", _sorry(), {})
+    return _error_page()
+
+
+def _sorry() -> str:
+    """In the reader's language, when that can be known."""
+    try:
+        return str(gettext(WORDS[500]))
+    except Exception:
+        return WORDS[500]
+
+
+def _whoever() -> SignedIn | None:
+    """Whoever asks; nobody, when the database does not even tell that."""
+    try:
+        reading().rollback()  # what failed may have left its transaction unusable
+        return person()
+    except Exception:
+        return None
+
+
+def _error_page() -> Response:
+    """The page of a bug; bare when the frame around it needs what is broken."""
+    try:
+        return _page(500, message=gettext(WORDS[500]))
+    except Exception:
+        current_app.logger.exception("request %s: no page could be made", g.get("request_id"))
+        return make_response(
+            render_template("errors/bare.html", message=_sorry(), reference=g.get("request_id")), 500
+        )
 
 
 def json_error(status: int, code: str, message: str, details: dict[str, Any]) -> Response:

@@ -66,6 +66,15 @@ CREATOR_NAVIGATION = (
     NavigationItem(lazy_gettext("Historique"), "creator.history", "history", "h"),
     NavigationItem(lazy_gettext("Compte Stripe"), "creator.account", "landmark", "s"),
 )
+USER_NAVIGATION = (
+    NavigationItem(lazy_gettext("Accueil"), "dashboard.user", "layout-dashboard", "o"),
+    NavigationItem(lazy_gettext("Trouver un appel"), "market.index", "search", "t"),
+    NavigationItem(lazy_gettext("Vos réservations"), "bookings.index", "calendar", "r"),
+)
+GUEST_NAVIGATION = (
+    NavigationItem(lazy_gettext("Trouver un appel"), "market.index", "search"),
+    NavigationItem(lazy_gettext("Se connecter"), "auth.login", "user"),
+)
 
 
 def register(app: Flask) -> None:
@@ -121,10 +130,10 @@ def frame() -> dict[str, Any]:
 def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:
     """The top bar of a role."""
     if somebody is None:
-        return ()
+        return GUEST_NAVIGATION
     if somebody.role is Role.CREATOR:
         return CREATOR_NAVIGATION
-    return admin_navigation() if somebody.role is Role.ADMIN else ()
+    return admin_navigation() if somebody.role is Role.ADMIN else USER_NAVIGATION
 
 
 def admin_navigation() -> Iterable[NavigationItem]:

@@ -35,6 +35,7 @@ class IntentCalls(Calls):
 
 
 def _intent(answer: Mapping[str, Any]) -> StripeIntent:
+    error = answer.get("last_payment_error") or {}
     return StripeIntent(
         id=answer["id"],
         amount_minor=answer["amount"],
@@ -42,7 +43,9 @@ def _intent(answer: Mapping[str, Any]) -> StripeIntent:
         currency=answer["currency"].upper(),
         status=answer["status"],
         client_secret=answer["client_secret"],
-        latest_charge=answer.get("latest_charge"),
+        error_code=error.get("code"),
+        error_message=error.get("message"),
+        decline_code=error.get("decline_code"),
         metadata=dict(answer.get("metadata") or {}),
     )
 

@@ -8,10 +8,9 @@ from flask import Response, jsonify, make_response
 
 from portal.blueprints.access import me, requires
 from portal.blueprints.api import bp
-from portal.blueprints.api.body import json_object, version_of
+from portal.blueprints.api.body import decimal_json, json_object, version_of
 from portal.blueprints.creator.views import own_creator
 from portal.blueprints.filters import iso, select_timezone
-from portal.domain.money import to_decimal
 from portal.domain.offers.create import create_offer
 from portal.domain.offers.delete import delete_offer
 from portal.domain.offers.terms import OfferDraft
@@ -93,13 +92,12 @@ def _text(body: dict[str, Any], name: str) -> str | None:
 
 def offer_json(offer: CallOffer) -> dict[str, Any]:
     """An offer; its price is a decimal number of its currency."""
-    exact = to_decimal(offer.price_minor, offer.currency)
     return {
         "id": str(offer.id),
         "creatorId": str(offer.creator_id),
         "title": offer.title,
         "description": offer.description,
-        "price": int(exact) if exact == exact.to_integral_value() else float(exact),
+        "price": decimal_json(offer.price_minor, offer.currency),
         "currency": offer.currency,
         "dateTime": iso(offer.starts_at),
         "duration": offer.duration_minutes,

@@ -30,9 +30,17 @@ class BookingRules:
     room_base: str
 
 
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A booking; `is_new` is false when it was this person's already."""
+
+    booking: Booking
+    is_new: bool
+
+
 def create_booking(
     session: Session, *, offer_id: UUID, user_id: UUID, rules: BookingRules, actor: Actor, now: datetime
-) -> Booking:
+) -> Booked:
     """A booking to be paid before `expires_at`. Raises BookingRefused, NotFound.
 
     Somebody who books again what is already theirs and unpaid gets the same booking.
@@ -43,11 +51,11 @@ def create_booking(
         raise NotFound("Cette offre n’existe pas.", event=EVENT)
     live = lock_live_booking(session, offer.id)
     if live is not None and live.user_id == user_id and live.status is BookingStatus.PENDING:
-        return live
+        return Booked(live, is_new=False)
     reason = _reason(session, offer, live, user_id, now)
     if reason is not None:
         raise _refused(offer.id, actor, *reason)
-    return _insert(session, offer, user_id, rules, actor, now)
+    return Booked(_insert(session, offer, user_id, rules, actor, now), is_new=True)
 
 
 def _reason(

@@ -97,7 +97,8 @@ class StripeTransfer:
 class StripeIntent:
     """A payment intent; `status` is Stripe's word (requires_payment_method, processing, succeeded, canceled…).
 
-    `client_secret` lets its holder pay: it goes to the payer's browser and nowhere else, so it is not shown.
+    `error_code`, `error_message` and `decline_code` are the last declined card's. `client_secret` lets its
+    holder pay: it goes to the payer's browser and nowhere else, so it is not shown.
     """
 
     id: str
@@ -106,7 +107,9 @@ class StripeIntent:
     currency: str
     status: str
     client_secret: str = field(repr=False)
-    latest_charge: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    decline_code: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -9,6 +9,7 @@ from portal.audit.actor import Actor
 from portal.audit.system_log import log_booking
 from portal.domain.errors import Refusal
 from portal.domain.offers.facts import lock_live_booking, refused
+from portal.domain.payments.giving_back import give_back_booking
 from portal.models import Booking, BookingStatus, CallOffer, OfferStatus
 from portal.models.call_offer import MOVES
 
@@ -50,6 +51,7 @@ def _cancel(session: Session, offer: CallOffer, booking: Booking, actor: Actor, 
     }
     booking.status, booking.ended_at, booking.end_reason = BookingStatus.CANCELLED, now, REASON
     log_booking("CANCELLED", booking.id, booking.user_id, offer.creator_id, facts, session=session)
+    give_back_booking(session, booking.id, now=now)
 
 
 def _facts(offer: CallOffer, booking: Booking, new_status: str) -> dict[str, Any]:
