@@ -131,9 +131,10 @@ def _error_page() -> Response:
         return _page(500, message=gettext(WORDS[500]))
     except Exception:
         current_app.logger.exception("request %s: no page could be made", g.get("request_id"))
-        return make_response(
-            render_template("errors/bare.html", message=_sorry(), reference=g.get("request_id")), 500
-        )
+        bare = current_app.jinja_env.get_template(
+            "errors/bare.html"
+        )  # render_template() would ask who is signed in
+        return make_response(bare.render(message=_sorry(), reference=g.get("request_id")), 500)
 
 
 def json_error(status: int, code: str, message: str, details: dict[str, Any]) -> Response:

@@ -25,6 +25,9 @@ def expired_bookings(session: Session, *, now: datetime, limit: int = 200) -> Se
 
 def expire_booking(work: UnitOfWork, gateway: StripeGateway, *, booking_id: UUID, clock: Clock) -> bool:
     """End the booking, unless it was paid or Stripe does not say; whether it has ended."""
+    with work() as session:
+        if not _is_due(session.get(Booking, booking_id, populate_existing=True), clock()):
+            return False
     if not close_payments(work, gateway, booking_id=booking_id, clock=clock):
         return False
     with work() as session:
@@ -34,11 +37,9 @@ def expire_booking(work: UnitOfWork, gateway: StripeGateway, *, booking_id: UUID
 def _end(session: Session, booking_id: UUID, now: datetime) -> bool:
     """Decided again on the locked rows: paid meanwhile, it stays; a payment opened meanwhile is closed first."""
     sale = lock_sale(session, booking_id)
-    if sale is None or sale.booking.status is not BookingStatus.PENDING or open_payments(session, booking_id):
+    if sale is None or not _is_due(sale.booking, now) or open_payments(session, booking_id):
         return False
     booking, offer = sale.booking, sale.offer
-    if booking.expires_at is None or booking.expires_at > now:
-        return False
     facts = {
         "callOfferId": offer.id,
         "offerId": offer.id,
@@ -52,3 +53,10 @@ def _end(session: Session, booking_id: UUID, now: datetime) -> bool:
     offer.version += 1
     log_booking("EXPIRED", booking.id, booking.user_id, offer.creator_id, facts, session=session)
     return True
+
+
+def _is_due(booking: Booking | None, now: datetime) -> bool:
+    """Whether a booking is unpaid past its deadline."""
+    if booking is None or booking.status is not BookingStatus.PENDING:
+        return False
+    return booking.expires_at is not None and booking.expires_at <= now
