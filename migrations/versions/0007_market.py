@@ -44,7 +44,6 @@ def _bookings() -> None:
 def _payments() -> None:
     op.add_column("payment", sa.Column("n", sa.Integer, nullable=False, server_default="1"))
     op.execute(NUMBERED)
-    op.create_unique_constraint(op.f("uq_payment_booking_id_n"), "payment", ["booking_id", "n"])
     op.add_column("payment", sa.Column("idempotency_key", sa.String(80)))
     op.create_unique_constraint(op.f("uq_payment_idempotency_key"), "payment", ["idempotency_key"])
     op.add_column("payment", sa.Column("params", postgresql.JSONB))

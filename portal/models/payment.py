@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,7 +32,6 @@ class Payment(Base):
     __table_args__ = (
         CheckConstraint("status in ('PENDING', 'SUCCEEDED', 'FAILED', 'REFUNDED', 'CANCELED')", name="status"),
         CheckConstraint("amount_minor = platform_fee_minor + creator_amount_minor", name="shares_add_up"),
-        UniqueConstraint("booking_id", "n", name="uq_payment_booking_id_n"),
         Index("ix_payment_booking", "booking_id"),
         Index("ix_payment_open", "booking_id", postgresql_where=text("status in ('PENDING', 'FAILED')")),
         Index("ix_payment_created", "created_at", "id"),

@@ -103,5 +103,10 @@ def find_own_offer(session: Session, offer_id: UUID, creator_id: UUID) -> OfferD
 
 def newest_payment(session: Session, booking_id: UUID) -> Payment | None:
     """A booking's last payment."""
-    query = select(Payment).where(Payment.booking_id == booking_id).order_by(Payment.n.desc()).limit(1)
+    query = (
+        select(Payment)
+        .where(Payment.booking_id == booking_id)
+        .order_by(Payment.n.desc(), Payment.id.desc())
+        .limit(1)
+    )
     return session.scalar(query.execution_options(populate_existing=True))
