@@ -109,7 +109,7 @@ def test_a_declined_card_can_be_followed_by_a_good_one(
     book(page, offer)
     page.submit("/pay", card="pm_card_chargeDeclinedInsufficientFunds")
     assert page.status == 422
-    assert "Your card has insufficient funds." in page.words
+    assert "La provision de la carte ne suffit pas." in page.words
     deliver()
     process()
     [payment] = payments(session)
@@ -123,8 +123,10 @@ def test_a_declined_card_can_be_followed_by_a_good_one(
     page.get(f"{MINE}/{bookings(session)[0].id}/return")
     assert "Le paiement n’est pas passé" in page.words
     page.get(f"{MINE}/{bookings(session)[0].id}/pay")
-    assert "Your card has insufficient funds." in page.words
+    assert "La provision de la carte ne suffit pas." in page.words
     page.submit("/pay", card=CARD)
+    assert "Confirmation en cours" in page.words
+    assert 'http-equiv="refresh"' in page.text
     deliver()
     process()
     [payment] = payments(session)

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from portal.blueprints.access import CSP, gateway, me, requires, settings
 from portal.blueprints.bookings import bp
 from portal.blueprints.bookings.views import is_payable, own_booking_or_404
+from portal.blueprints.bookings.words import decline_words
 from portal.blueprints.errors import sentence
 from portal.domain.errors import PaymentRefused
 from portal.domain.gateway import StripeFailure
@@ -38,7 +39,7 @@ def pay(booking_id: UUID) -> Response | BaseResponse:
     found = own_booking_or_404(booking_id)
     if not is_payable(found):
         return redirect(url_for("bookings.detail", booking_id=booking_id))
-    return _page(found, declined=found.payment.error_message if found.payment else None)
+    return _page(found, declined=_last_decline(found))
 
 
 @bp.post("/<uuid:booking_id>/pay")
@@ -73,7 +74,7 @@ def _try(booking_id: UUID, token: str) -> str | None:
         if error.code == "payment_intent_unexpected_state":
             return None  # another tab was quicker: the next page says how it stands
         return str(_("Stripe ne répond pas pour l’instant. Réessayez : rien ne sera débité deux fois."))
-    return failure.message if failure else None
+    return decline_words(failure.decline_code or failure.code, failure.message) if failure else None
 
 
 def _refused(booking_id: UUID, refusal: PaymentRefused) -> Response | BaseResponse:
@@ -94,10 +95,16 @@ def returned(booking_id: UUID) -> str | BaseResponse:
     found = own_booking_or_404(booking_id)
     if found.booking.status != "PENDING":
         return redirect(url_for("bookings.detail", booking_id=booking_id))
-    declined = found.payment is not None and found.payment.status == "FAILED"
-    return render_template(
-        "bookings/return.html", detail=found, booking=found.booking, offer=found.offer, declined=declined
-    )
+    declined = _last_decline(found)
+    return render_template("bookings/return.html", booking=found.booking, offer=found.offer, declined=declined)
+
+
+def _last_decline(found: BookingDetail) -> str | None:
+    """Why the last card was declined, unless another is being tried."""
+    payment = found.payment
+    if payment is None or payment.status != "FAILED":
+        return None
+    return decline_words(payment.decline_code, payment.error_message)
 
 
 def _page(

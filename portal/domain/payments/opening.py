@@ -196,6 +196,7 @@ def _record(
         payment.status = PaymentStatus.CANCELED
     if payment.status is PaymentStatus.CANCELED or sale.booking.status is not BookingStatus.PENDING:
         return None
+    payment.status = PaymentStatus.PENDING  # declined before: another card is about to be tried
     return OpenPayment(
         payment_id=payment.id,
         intent_id=intent.id,
