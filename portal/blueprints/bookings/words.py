@@ -62,8 +62,10 @@ def _call(found: BookingDetail, now: datetime) -> ShownStep:
     over = offer.starts_at + timedelta(minutes=offer.duration_minutes) <= now
     current = booking.status is BookingStatus.CONFIRMED
     note = _("Le créateur confirmera bientôt qu’il a eu lieu.") if over and current else None
-    state = StepState.CURRENT if current else StepState.NOT_REACHED
-    return ShownStep(_("L’appel"), state, offer.starts_at, note=note)
+    begun = current and offer.starts_at <= now
+    return ShownStep(
+        _("L’appel"), StepState.CURRENT if begun else StepState.NOT_REACHED, offer.starts_at, note=note
+    )
 
 
 def _ending(found: BookingDetail) -> list[ShownStep]:
