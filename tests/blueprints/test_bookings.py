@@ -358,6 +358,21 @@ def test_the_creator_cancels_and_the_payer_gets_everything_back(
     ]
 
 
+def test_a_booking_that_its_creator_cancels_can_no_longer_be_paid(
+    app: Flask, page: Browser, offer: CallOffer, zoe: Creator, session: Session, sandbox: Any
+) -> None:
+    book(page, offer)
+    page.submit("/pay", card="pm_card_chargeDeclined")
+    creator = opened(Browser(app).sign_in(zoe.email), f"/dashboard/creator/offers/{offer.id}/cancel")
+    creator.submit("/cancel")
+    assert "Appel annulé." in creator.words
+    assert [p.status for p in payments(session)] == [PaymentStatus.CANCELED]
+    assert [e for e in sandbox.events() if e["type"] == "payment_intent.canceled"]
+    page.submit("/pay", card=CARD)
+    assert page.status == 409
+    assert "ne peut plus être payée" in page.words
+
+
 def test_the_list_narrows_and_a_past_deadline_is_said(
     page: Browser, factory: Factory, offer: CallOffer, paul: User
 ) -> None:

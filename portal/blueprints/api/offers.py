@@ -11,6 +11,7 @@ from portal.blueprints.api import bp
 from portal.blueprints.api.body import decimal_json, json_object, version_of
 from portal.blueprints.creator.views import own_creator
 from portal.blueprints.filters import iso, select_timezone
+from portal.blueprints.offers.acts import close_cancelled
 from portal.domain.offers.create import create_offer
 from portal.domain.offers.delete import delete_offer
 from portal.domain.offers.terms import OfferDraft
@@ -46,6 +47,8 @@ def update_call_offer(offer_id: UUID) -> Response:
             session, offer_id=offer_id, creator=creator, change=change, actor=actor, now=utc_now()
         )
         shown = offer_json(offer)
+    if change.draft.status is not None:
+        close_cancelled(offer_id, creator.id)
     return jsonify(shown)
 
 

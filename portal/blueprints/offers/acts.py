@@ -7,7 +7,7 @@ from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from portal.blueprints.access import me, requires
+from portal.blueprints.access import gateway, me, requires
 from portal.blueprints.creator.views import own_creator
 from portal.blueprints.errors import told
 from portal.blueprints.offers import bp
@@ -16,9 +16,11 @@ from portal.domain.errors import OfferRefused
 from portal.domain.offers.delete import delete_offer
 from portal.domain.offers.terms import OfferDraft
 from portal.domain.offers.update import OfferChange, update_offer
+from portal.domain.payments.closing import close_payments
 from portal.domain.people import Role
 from portal.domain.work import utc_now
-from portal.unit_of_work import unit_of_work
+from portal.queries.offer_search import BookingStatus, find_own_offer
+from portal.unit_of_work import reading, unit_of_work
 
 
 @bp.get("/<uuid:offer_id>/cancel")
@@ -68,7 +70,18 @@ def _end(offer_id: UUID, status: str) -> str:
     change = OfferChange(OfferDraft(status=status), own_zone())
     with unit_of_work() as session:
         update_offer(session, offer_id=offer_id, creator=creator, change=change, actor=actor, now=utc_now())
+    close_cancelled(offer_id, creator.id)
     return url_for("offers.detail", offer_id=offer_id)
+
+
+def close_cancelled(offer_id: UUID, creator_id: UUID) -> None:
+    """Let nobody pay any more for a booking just cancelled; the job tries again what Stripe does not answer."""
+    found = find_own_offer(reading(), offer_id, creator_id)
+    newest = found.bookings[0] if found and found.bookings else None
+    booking_id = newest.id if newest and newest.status is BookingStatus.CANCELLED else None
+    reading().close()  # no transaction stays open while Stripe is asked
+    if booking_id is not None:
+        close_payments(unit_of_work, gateway(), booking_id=booking_id, clock=utc_now)
 
 
 def _delete(offer_id: UUID) -> str:
