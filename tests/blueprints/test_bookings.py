@@ -395,3 +395,28 @@ def test_the_creator_sees_who_booked_and_what_it_brings(
     creator = opened(Browser(app).sign_in(zoe.email), f"/dashboard/creator/offers/{offer.id}")
     assert "Paul Petit" in creator.words
     assert "Payé et confirmé" in creator.words
+
+
+def test_no_transaction_is_open_while_stripe_is_asked(
+    app: Flask, page: Browser, offer: CallOffer, zoe: Creator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from portal.extensions import db
+    from portal.stripe_gateway.calls import Calls
+
+    found: list[bool] = []
+    asked = Calls._asked
+
+    def watched(self: Any, call: Any) -> Any:
+        found.append(db.session().in_transaction())
+        return asked(self, call)
+
+    monkeypatch.setattr(Calls, "_asked", watched)
+    book(page, offer)
+    page.submit("/pay", card="pm_card_chargeDeclined")
+    page.submit("/pay", card=CARD)
+    booking_id = page.page.request.path.split("/")[-2] if page.page else ""
+    page.get("/dashboard/user")
+    page.send_json("POST", "/api/payments/create-intent", {"bookingId": booking_id})
+    opened(Browser(app).sign_in(zoe.email), f"/dashboard/creator/offers/{offer.id}/cancel").submit("/cancel")
+    assert len(found) >= 6
+    assert not any(found)
