@@ -5,7 +5,6 @@ from flask import Blueprint
 bp = Blueprint("api", __name__, url_prefix="/api")
 
 from portal.blueprints.api import (  # noqa: E402 -- registers the views
-from portal.blueprints.api import (  # noqa: E402 -- registers the views
     bookings,  # noqa: F401
     jobs,  # noqa: F401
     logs,  # noqa: F401
@@ -13,19 +12,4 @@ from portal.blueprints.api import (  # noqa: E402 -- registers the views
     payments,  # noqa: F401
     payouts,  # noqa: F401
     webhooks,  # noqa: F401
-)
-    jobs,  # noqa: F401
-    logs,  # noqa: F401
-    offers,  # noqa: F401
-    payments,  # noqa: F401
-    payouts,  # noqa: F401
-from portal.blueprints.api import (  # noqa: E402 -- registers the views
-    bookings,  # noqa: F401
-    jobs,  # noqa: F401
-    logs,  # noqa: F401
-    offers,  # noqa: F401
-    payments,  # noqa: F401
-    payouts,  # noqa: F401
-    webhooks,  # noqa: F401
-)
 )
