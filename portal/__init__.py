@@ -13,6 +13,7 @@ from portal.audit.spool import Spool
 from portal.blueprints import access, errors, filters
 from portal.blueprints.api import bp as api
 from portal.blueprints.auth import bp as auth
+from portal.blueprints.bookings import bp as bookings
 from portal.blueprints.creator import bp as creator
 from portal.blueprints.creators import bp as creators
 from portal.blueprints.cron import bp as cron
@@ -20,6 +21,8 @@ from portal.blueprints.dashboard import bp as dashboard
 from portal.blueprints.health import bp as health
 from portal.blueprints.jobs import bp as job_pages
 from portal.blueprints.logs import bp as logs
+from portal.blueprints.market import bp as market
+from portal.blueprints.offers import bp as offers
 from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
@@ -44,6 +47,9 @@ BLUEPRINTS = (
     payments,
     creators,
     creator,
+    offers,
+    market,
+    bookings,
     api,
     job_pages,
     webhook_pages,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 SANDBOX_KEY = "sk_test_sandbox"
 DEFAULT_SANDBOX_URL = "http://127.0.0.1:8001"
+LONGEST_MINUTES = 1380
 SECRETS = ("SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_CONNECT_WEBHOOK_SECRET", "CRON_SECRET")
 POLICY_DAYS = {"INFO": 30, "WARNING": 60, "ERROR": 90}
 """How long rows of the log are kept at least; portal.audit.retention holds the same."""
@@ -33,6 +34,7 @@ class Settings:
     database_owner_url: str | None
     secret_key: str
     stripe_secret_key: str
+    stripe_publishable_key: str | None
     stripe_api_base: str | None
     stripe_webhook_secrets: tuple[str, ...]
     stripe_connect_webhook_secrets: tuple[str, ...]
@@ -41,6 +43,8 @@ class Settings:
     trusted_hosts: tuple[str, ...]
     payout_auto_approve_limit: Decimal
     platform_fee_percent: Decimal
+    booking_unpaid_for: timedelta
+    room_base_url: str
     jobs: bool
     retention_days: Mapping[str, int]
     retention_below_policy: bool
@@ -90,6 +94,7 @@ class _Reader:
             database_owner_url=self.optional("DATABASE_OWNER_URL"),
             secret_key=self.secret("SECRET_KEY", local) or "",
             stripe_secret_key=self.optional("STRIPE_SECRET_KEY", required=self.production) or SANDBOX_KEY,
+            stripe_publishable_key=self.publishable_key(),
             stripe_api_base=self.api_base(),
             stripe_webhook_secrets=self.secrets("STRIPE_WEBHOOK_SECRET", local),
             stripe_connect_webhook_secrets=self.secrets("STRIPE_CONNECT_WEBHOOK_SECRET", local),
@@ -98,6 +103,8 @@ class _Reader:
             trusted_hosts=tuple(self.environ.get("TRUSTED_HOSTS", "").replace(",", " ").split()),
             payout_auto_approve_limit=self.decimal("PAYOUT_AUTO_APPROVE_LIMIT", "0"),
             platform_fee_percent=self.decimal("PLATFORM_FEE_PERCENT", "15", most=Decimal(100)),
+            booking_unpaid_for=timedelta(minutes=self.minutes("BOOKING_UNPAID_MINUTES", 30)),
+            room_base_url=self.url("ROOM_BASE_URL", "https://callastar.daily.co"),
             jobs=self.choice("JOBS", ("on", "off"), "on") == "on",
             retention_days=self.retention(),
             retention_below_policy=self.below_policy,
@@ -146,6 +153,21 @@ class _Reader:
         if self.production and (not values or any(_is_weak(value) for value in values)):
             self.errors.append(f"{name}: must be set in production, each secret to at least 16 characters")
         return values
+
+    def publishable_key(self) -> str | None:
+        """The key that browsers pay with; a secret one here would be shown to everybody."""
+        value = self.optional("STRIPE_PUBLISHABLE_KEY", required=self.production)
+        if value is not None and not value.startswith("pk_"):
+            self.errors.append("STRIPE_PUBLISHABLE_KEY: is not a publishable key, which begins with pk_")
+        return value
+
+    def minutes(self, name: str, default: int) -> int:
+        """Whole minutes, less than the day for which Stripe remembers a key."""
+        text = self.environ.get(name) or str(default)
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST_MINUTES):
+            self.errors.append(f"{name}: {text!r} is not a number of minutes from 1 to {LONGEST_MINUTES}")
+            return default
+        return int(text)
 
     def api_base(self) -> str | None:
         if self.environ.get("STRIPE_SECRET_KEY") and not self.environ.get("STRIPE_API_BASE"):

@@ -13,6 +13,7 @@ ALIASES = {
     "error": "stripeErrorMessage",
     "processed": "processedCount",
     "total": "totalCount",
+    "title": "offerTitle",
 }
 """Words of the messages that the metadata spells otherwise."""
 

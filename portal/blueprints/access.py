@@ -150,12 +150,20 @@ def requires(*roles: Role) -> Callable[[View[P]], View[P]]:
 
 
 def _to_sign_in() -> BaseResponse:
-    if request.endpoint == "api.request_payout":
-        record_unauthorized_request(None)
+    record_guest()
     if wants_json():
         abort(401)
     target = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("auth.login", next=target))
+
+
+def record_guest() -> None:
+    """What the specification wants known of somebody who did not sign in first."""
+    if request.endpoint == "api.request_payout":
+        record_unauthorized_request(None)
+    elif request.endpoint == "api.create_intent":
+        facts = {"endpoint": request.path, "ipAddress": request.remote_addr}
+        log_error("PAYMENT_INTENT_UNAUTHORIZED", LogActor.GUEST, None, None, facts)
 
 
 def _record_denied(actor: Actor, roles: tuple[Role, ...]) -> None:

@@ -7,14 +7,15 @@ from typing import Any, TypeVar
 from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException
 
 from portal.audit.outage import is_unreachable
 from portal.audit.system_log import log_api_error
-from portal.blueprints.access import SignedIn, person, wants_json
-from portal.domain.errors import DomainError
+from portal.blueprints.access import SignedIn, person, record_guest, wants_json
+from portal.domain.errors import DomainError, Refusal
 from portal.domain.people import LogActor
 from portal.queries.paging import BadParameter
+from portal.unit_of_work import reading
 
 E = TypeVar("E", bound=Exception)
 RETRY_AFTER = 5
@@ -78,12 +79,20 @@ def refused(error: DomainError) -> Response:
 
 def sentence(error: DomainError) -> str:
     """A refusal in the reader's language."""
-    return str(gettext(error.message, **error.words))
+    return told(error)
+
+
+def told(refusal: DomainError | Refusal) -> str:
+    """Why something, or one field of it, is refused, in the reader's language."""
+    return str(gettext(refusal.message, **refusal.words))
 
 
 def csrf_missing(error: CSRFError) -> Response:
     """A form without a valid token: expired, or not ours."""
     message = gettext("Ce formulaire a expiré : rechargez la page et recommencez.")
+    if wants_json() and person() is None:  # without a session there is nothing that a token would guard
+        record_guest()
+        return json_error(401, "UNAUTHORIZED", gettext(WORDS[401]), {})
     if wants_json():
         return json_error(400, "CSRF", message, {"reason": str(error.description)})
     return _page(400, error=None, message=message)
@@ -104,19 +113,51 @@ def http_error(error: HTTPException) -> Response:
 
 
 def unexpected(error: Exception) -> Response:
-    """A bug: kept in the book with its stack trace, answered with a request id."""
+    """A bug: kept in the book with its stack trace, answered with a request id, whatever else is broken."""
     if is_unreachable(error):
         return database_gone(error)
-    somebody = person() if not isinstance(error, InternalServerError) else None
-    actor = somebody.actor if somebody else None
-    kind = actor.kind if actor else LogActor.GUEST
-    facts = {"action": request.endpoint or request.path, "method": request.method}
     current_app.logger.exception("request %s failed", g.get("request_id"))
-    log_api_error(request.path, error, kind, actor.id if actor else None, facts)
-    message = gettext(WORDS[500])
+    somebody = _whoever()
+    actor = somebody.actor if somebody else None
+    action = (request.endpoint or request.path).rpartition(".")[2].upper()
+    facts = {"action": action, "method": request.method}
+    try:
+        kind = actor.kind if actor else LogActor.GUEST
+        log_api_error(request.path, error, kind, actor.id if actor else None, facts)
+    except Exception:
+        current_app.logger.exception("request %s: the book could not be reached", g.get("request_id"))
     if wants_json():
-        return json_error(500, "INTERNAL_ERROR", message, {})
-    return _page(500, message=message)
+        return json_error(500, "INTERNAL_ERROR", _sorry(), {})
+    return _error_page()
+
+
+def _sorry() -> str:
+    """In the reader's language, when that can be known."""
+    try:
+        return str(gettext(WORDS[500]))
+    except Exception:
+        return WORDS[500]
+
+
+def _whoever() -> SignedIn | None:
+    """Whoever asks; nobody, when the database does not even tell that."""
+    try:
+        reading().rollback()  # what failed may have left its transaction unusable
+        return person()
+    except Exception:
+        return None
+
+
+def _error_page() -> Response:
+    """The page of a bug; bare when the frame around it needs what is broken."""
+    try:
+        return _page(500, message=gettext(WORDS[500]))
+    except Exception:
+        current_app.logger.exception("request %s: no page could be made", g.get("request_id"))
+        bare = current_app.jinja_env.get_template(
+            "errors/bare.html"
+        )  # render_template() would ask who is signed in
+        return make_response(bare.render(message=_sorry(), reference=g.get("request_id")), 500)
 
 
 def database_gone(error: Exception) -> Response:

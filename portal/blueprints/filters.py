@@ -42,7 +42,9 @@ class NavigationItem:
     def current(self) -> bool:
         """Whether the page being shown lies there."""
         return request.blueprint == self.endpoint.partition(".")[0] and (
-            self.endpoint.startswith(("logs", "transactions", "payouts", "creators", "jobs", "webhooks"))
+            self.endpoint.startswith(
+                ("logs", "transactions", "payouts", "creators", "jobs", "webhooks", "offers", "market", "bookings")
+            )
             or request.endpoint == self.endpoint
         )
 
@@ -59,9 +61,19 @@ ADMIN_NAVIGATION = (
 )
 CREATOR_NAVIGATION = (
     NavigationItem(lazy_gettext("Tableau de bord"), "creator.dashboard", "layout-dashboard", "o"),
+    NavigationItem(lazy_gettext("Vos appels"), "offers.index", "video", "a"),
     NavigationItem(lazy_gettext("Demander un payout"), "creator.request_payout", "send", "d"),
     NavigationItem(lazy_gettext("Historique"), "creator.history", "history", "h"),
     NavigationItem(lazy_gettext("Compte Stripe"), "creator.account", "landmark", "s"),
+)
+USER_NAVIGATION = (
+    NavigationItem(lazy_gettext("Accueil"), "dashboard.user", "layout-dashboard", "o"),
+    NavigationItem(lazy_gettext("Trouver un appel"), "market.index", "search", "t"),
+    NavigationItem(lazy_gettext("Vos réservations"), "bookings.index", "calendar", "r"),
+)
+GUEST_NAVIGATION = (
+    NavigationItem(lazy_gettext("Trouver un appel"), "market.index", "search"),
+    NavigationItem(lazy_gettext("Se connecter"), "auth.login", "user"),
 )
 
 
@@ -118,10 +130,10 @@ def frame() -> dict[str, Any]:
 def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:
     """The top bar of a role."""
     if somebody is None:
-        return ()
+        return GUEST_NAVIGATION
     if somebody.role is Role.CREATOR:
         return CREATOR_NAVIGATION
-    return admin_navigation() if somebody.role is Role.ADMIN else ()
+    return admin_navigation() if somebody.role is Role.ADMIN else USER_NAVIGATION
 
 
 def admin_navigation() -> Iterable[NavigationItem]:

@@ -1,5 +1,6 @@
 """Offers, bookings and payments: who sold what to whom, and how the money came in."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,8 @@ from portal.demo.chance import DAY, weekday_weight
 from portal.demo.deliveries import hear, note
 from portal.demo.rows import Facts, Operation, amount
 from portal.demo.world import DAYS, Person, Seller, World, stamp
+from portal.domain.money import plain_amount
+from portal.domain.payments.shares import share_out
 from portal.models import (
     BookingStatus,
     EntityType,
@@ -18,6 +21,8 @@ from portal.models import (
 )
 
 READY_AFTER = 2 * DAY
+UNPAID_FOR = timedelta(minutes=30)
+ROOMS = "https://callastar.daily.co"
 PRICES = (2_500, 3_000, 4_000, 4_500, 6_000, 7_500, 9_000, 12_000, 15_000, 22_000)
 LENGTHS = (15, 20, 30, 45, 60, 90)
 DECLINES = (
@@ -34,6 +39,7 @@ class Sale:
 
     def __init__(self, world: World, seller: Seller, buyer: Person, at: datetime) -> None:
         self.world, self.seller, self.buyer, self.at = world, seller, buyer, at
+        self.tries = 0
         self.offer = publish(world, seller, at - world.chance.span(DAY / 2, 9 * DAY), at)
         self.booking = self._book()
         self.payment: Facts = {}
@@ -51,11 +57,15 @@ class Sale:
         op = self.world.operation(self.at)
         row = {"id": self.world.chance.uuid(self.at), "call_offer_id": self.offer["id"], "user_id": self.buyer.id}
         row |= {"status": BookingStatus.PENDING, "confirmed_at": None, "ended_at": None, "created_at": self.at}
+        row |= {"expires_at": min(self.at + UNPAID_FOR, self.offer["starts_at"]), "end_reason": None}
+        row |= {"daily_room_name": f"call-{row['id']}", "daily_room_url": f"{ROOMS}/call-{row['id']}"}
         self.offer["status"] = OfferStatus.BOOKED
         facts = {"bookingId": row["id"], "userId": self.buyer.id, "creatorId": self.seller.id}
         facts |= {
             "callOfferId": self.offer["id"],
-            "price": amount(self.offer["price_minor"], self.seller.currency),
+            "offerId": self.offer["id"],
+            "price": plain_amount(self.offer["price_minor"], self.seller.currency),
+            "expiresAt": row["expires_at"],
         }
         facts |= {"currency": self.seller.currency, "dateTime": self.offer["starts_at"]}
         op.log("BOOKING_CREATED", LogActor.USER, self.buyer.id, facts)
@@ -78,10 +88,11 @@ class Sale:
         self.enter(op, created, about | self._shares(), status=PaymentStatus.PENDING, actor=buyer)
 
     def _payment_row(self, at: datetime) -> Facts:
-        price = self.offer["price_minor"]
-        fee = round(price * self.world.fee_percent / 100)
-        row = {"id": self.world.chance.uuid(at), "booking_id": self.booking["id"], "amount_minor": price}
-        row |= {"platform_fee_minor": fee, "creator_amount_minor": price - fee, "currency": self.seller.currency}
+        self.tries += 1
+        shares = asdict(share_out(self.offer["price_minor"], self.world.fee_percent))
+        row = {"id": self.world.chance.uuid(at), "booking_id": self.booking["id"], **shares}
+        row |= {"currency": self.seller.currency, "n": self.tries}
+        row |= {"idempotency_key": f"cs-pi:{self.booking['id']}:{self.tries}"}
         row |= {"status": PaymentStatus.PENDING, "stripe_payment_intent_id": self.world.chance.stripe_id("pi")}
         row |= {"decline_code": None, "error_message": None, "succeeded_at": None, "created_at": at}
         return self.world.books.add("payment", row)
@@ -152,6 +163,11 @@ class Sale:
         confirmed = self.money_facts() | {"userId": self.buyer.id, "previousStatus": BookingStatus.PENDING}
         confirmed |= {"newStatus": BookingStatus.CONFIRMED, "paymentIntentId": self.intent["id"]}
         confirmed |= {"confirmedVia": "payment_intent_succeeded_webhook"}
+        confirmed |= {
+            "dailyRoomUrl": self.booking["daily_room_url"],
+            "dailyRoomName": self.booking["daily_room_name"],
+        }
+        confirmed |= {"callOfferId": self.offer["id"], "offerId": self.offer["id"]}
         op.log("BOOKING_CONFIRMED", LogActor.SYSTEM, None, confirmed)
         about = {"bookingId": self.booking["id"], "creatorId": self.seller.id}
         paid = {"status": PaymentStatus.SUCCEEDED, "stripe_event_id": event_id}

@@ -6,16 +6,13 @@ from portal.demo.chance import DAY
 from portal.demo.complaints import dispute, refund
 from portal.demo.marketplace import Sale, booking_moments, publish
 from portal.demo.world import Person, Seller, World
-from portal.models import BookingStatus, LogActor, OfferStatus
+from portal.domain.bookings.expire import REASON
+from portal.domain.offers.ending import REASON as CANCELLED
+from portal.models import BookingStatus, LogActor, OfferStatus, PaymentStatus
 
 REGULARS = {"camille-laurent": 1.5, "lea-fontaine": 2.0, "nathan-rousseau": 2.0, "jonas-weber": 2.0}
+VISITED = "camille-laurent"
 MOVES_ACCOUNT = "theo-marchand"
-UNPAID = "Réservation impayée"
-CANCEL_REASONS = (
-    "Cancelled by creator via call offer update",
-    "Empêchement du créateur",
-    "Reporté d’un commun accord",
-)
 
 
 def trade(world: World, count: int) -> list[Sale]:
@@ -30,7 +27,14 @@ def trade(world: World, count: int) -> list[Sale]:
         for _ in range(world.chance.whole(1, 4)):
             published = world.chance.moment(world.ago(world.chance.whole(1, 12)))
             publish(world, seller, published, world.now)
-    return sales
+    return [*sales, _leave_to_pay(world)]
+
+
+def _leave_to_pay(world: World) -> Sale:
+    """The demo's own user has just booked a call with the demo's own creator, and is about to pay."""
+    sale = Sale(world, world.sellers[VISITED], world.users[0], world.now - timedelta(minutes=4))
+    sale.begin_payment(world.now - timedelta(minutes=3))
+    return sale
 
 
 def _is_open(world: World, seller: Seller, at: datetime) -> bool:
@@ -45,17 +49,18 @@ def _buyer(world: World) -> Person:
 def _sell(world: World, seller: Seller, buyer: Person, at: datetime) -> Sale:
     sale = Sale(world, seller, buyer, at)
     at += timedelta(seconds=world.chance.whole(20, 400))
-    if at > world.now - DAY / 4 or world.chance.yes(0.02):
+    if at > world.now - DAY / 8 or world.chance.yes(0.02):
+        _leave_unpaid(sale)
         return sale
     sale.begin_payment(at)
     if world.chance.yes(0.015):
-        _end_unpaid(sale)
+        _leave_unpaid(sale)
         return sale
     at += timedelta(seconds=world.chance.whole(25, 300))
     if world.chance.yes(0.08):
         sale.decline(at)
         if world.chance.yes(0.4):
-            _end_unpaid(sale)
+            _leave_unpaid(sale)
             return sale
         at += timedelta(seconds=world.chance.whole(60, 600))
         sale.begin_payment(at)
@@ -65,10 +70,19 @@ def _sell(world: World, seller: Seller, buyer: Person, at: datetime) -> Sale:
     return sale
 
 
-def _end_unpaid(sale: Sale) -> None:
-    due = sale.offer["starts_at"] - DAY / 4
-    if due < sale.world.now:
-        cancel(sale, due, UNPAID)
+def _leave_unpaid(sale: Sale) -> None:
+    """Nobody pays: past its deadline the booking ends, and the call is for sale again."""
+    at = sale.booking["expires_at"] + timedelta(seconds=sale.world.chance.whole(2, 115))
+    if at >= sale.world.now:
+        return
+    facts = _ids(sale) | {"newStatus": BookingStatus.CANCELLED, "expiredAt": at, "reason": REASON}
+    facts["previousStatus"] = BookingStatus.PENDING
+    sale.world.operation(at).log("BOOKING_EXPIRED", LogActor.SYSTEM, None, facts)
+    sale.booking |= {"status": BookingStatus.CANCELLED, "ended_at": at, "end_reason": REASON}
+    sale.offer["status"] = OfferStatus.AVAILABLE
+    if sale.payment:
+        sale.payment["status"] = PaymentStatus.CANCELED
+        sale.intent["status"] = "canceled"
 
 
 def _follow(sale: Sale) -> None:
@@ -77,7 +91,7 @@ def _follow(sale: Sale) -> None:
     early = sale.offer["starts_at"] - world.chance.span(DAY / 6, DAY)
     if world.chance.yes(0.025) and max(early, sale.at + DAY / 12) < world.now - DAY / 4:
         at = max(early, sale.at + DAY / 12)
-        cancel(sale, at, world.chance.pick(CANCEL_REASONS))
+        cancel(sale, at)
         refund(sale, at + world.chance.span(DAY / 24, DAY / 5), part=1.0)
         return
     if ends_at + timedelta(minutes=20) > world.now:
@@ -92,16 +106,17 @@ def _follow(sale: Sale) -> None:
 
 def _ids(sale: Sale) -> dict[str, object]:
     ids = {"bookingId": sale.booking["id"], "userId": sale.buyer.id, "creatorId": sale.seller.id}
-    return ids | {"callOfferId": sale.offer["id"], "previousStatus": sale.booking["status"]}
+    ids |= {"callOfferId": sale.offer["id"], "offerId": sale.offer["id"]}
+    return ids | {"previousStatus": sale.offer["status"], "previousBookingStatus": sale.booking["status"]}
 
 
-def cancel(sale: Sale, at: datetime, reason: str) -> None:
+def cancel(sale: Sale, at: datetime) -> None:
     """The creator cancels the call."""
     op = sale.world.operation(at)
-    facts = _ids(sale) | {"newStatus": BookingStatus.CANCELLED, "cancelledBy": "creator", "reason": reason}
+    facts = _ids(sale) | {"newStatus": BookingStatus.CANCELLED, "cancelledBy": "creator", "reason": CANCELLED}
     facts |= {"cancelledByUserId": sale.seller.person.id, "cancelledAt": at}
     op.log("BOOKING_CANCELLED", LogActor.CREATOR, sale.seller.id, facts)
-    sale.booking |= {"status": BookingStatus.CANCELLED, "ended_at": at}
+    sale.booking |= {"status": BookingStatus.CANCELLED, "ended_at": at, "end_reason": CANCELLED}
     sale.offer["status"] = OfferStatus.CANCELLED
 
 

@@ -1,7 +1,19 @@
 """What a rule raises when it says no. The edge turns it into a page or a JSON error."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one field is refused: a French sentence, and the words that fill it."""
+
+    message: str
+    words: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message % self.words if self.words else self.message
 
 
 class DomainError(Exception):
@@ -49,6 +61,22 @@ class CreatorRefused(DomainError):
 
 class BlockRefused(DomainError):
     """A rule refused to block or unblock a creator's payouts."""
+
+
+class OfferRefused(DomainError):
+    """A rule refused what a creator wanted of an offer; `errors` says it field by field, words apart."""
+
+    def __init__(self, message: str, *, errors: "Mapping[str, Refusal] | None" = None, **rest: Any) -> None:
+        super().__init__(message, **rest)
+        self.errors = dict(errors or {})
+
+
+class BookingRefused(DomainError):
+    """A rule refused a booking."""
+
+
+class PaymentRefused(DomainError):
+    """A rule refused the payment of a booking, or Stripe did."""
 
 
 class SignInRefused(DomainError):

@@ -13,6 +13,15 @@ MOST_MINOR = 99_999_999
 WHOLE_HUNDREDS = frozenset({"HUF", "TWD", "ISK", "UGX"})
 """Two-decimal at Stripe, yet paid out in whole units only: minor units are multiples of 100."""
 
+SMALLEST_CHARGE = {
+    "EUR": 50, "USD": 50, "GBP": 30, "CHF": 50, "CAD": 50, "AUD": 50, "JPY": 50, "NZD": 50, "SGD": 50, "BRL": 50,
+    "DKK": 250, "SEK": 300, "NOK": 300, "PLN": 200, "HKD": 400, "MXN": 1000, "CZK": 1500, "HUF": 17_500,
+}  # fmt: skip
+"""Minor units below which Stripe takes no card payment. Source: Stripe, Minimum and maximum charge amounts."""
+
+CHARGED_WHOLE = frozenset({"ISK", "UGX"})
+"""Two-decimal at Stripe, yet charged in whole units only: minor units are multiples of 100."""
+
 SPACES = " \u00a0\u202f"
 AMOUNT = re.compile(
     rf"(?P<whole>[0-9]{{1,12}}|[0-9]{{1,3}}(?:[{SPACES}][0-9]{{3}})+)(?:[.,](?P<decimals>[0-9]+))?"
@@ -29,8 +38,13 @@ class AmountInvalid(ValueError):
 
 
 def parse_amount(text: str, currency: str) -> int:
-    """Minor units of an amount typed as 1234.50, 1234,50 or 1 234,50, to be paid out. Raises AmountInvalid."""
+    """Minor units to be paid out, typed as 1234.50, 1234,50 or 1 234,50. Raises AmountInvalid."""
     return check_amount(parse_minor(text, currency), currency)
+
+
+def parse_price(text: str, currency: str) -> int:
+    """Minor units to be charged to a card, typed in the same way. Raises AmountInvalid."""
+    return check_price(parse_minor(text, currency), currency)
 
 
 def parse_minor(text: str, currency: str) -> int:
@@ -48,11 +62,33 @@ def parse_minor(text: str, currency: str) -> int:
 
 def check_amount(amount_minor: int, currency: str) -> int:
     """`amount_minor` if Stripe can pay it out. Raises AmountInvalid."""
+    _check_range(amount_minor, currency)
+    if currency in WHOLE_HUNDREDS and amount_minor % 100:
+        raise AmountInvalid("Les payouts en %(currency)s se font en unités entières.", {"currency": currency})
+    return amount_minor
+
+
+def check_price(amount_minor: int, currency: str) -> int:
+    """`amount_minor` if Stripe can charge it to a card. Raises AmountInvalid."""
+    _check_range(amount_minor, currency)
+    least = SMALLEST_CHARGE.get(currency, 1)
+    if amount_minor < least:
+        words = {"least": to_decimal(least, currency), "currency": currency}
+        raise AmountInvalid("Le prix minimum est de %(least)s %(currency)s.", words)
+    if currency in CHARGED_WHOLE and amount_minor % 100:
+        raise AmountInvalid("Les prix en %(currency)s sont en unités entières.", {"currency": currency})
+    return amount_minor
+
+
+def _check_range(amount_minor: int, currency: str) -> None:
     if amount_minor <= 0:
         raise AmountInvalid("Le montant doit être supérieur à zéro.")
     if amount_minor > MOST_MINOR:
         words = {"most": to_decimal(MOST_MINOR, currency), "currency": currency}
         raise AmountInvalid("Le montant dépasse le maximum de %(most)s %(currency)s.", words)
-    if currency in WHOLE_HUNDREDS and amount_minor % 100:
-        raise AmountInvalid("Les payouts en %(currency)s se font en unités entières.", {"currency": currency})
-    return amount_minor
+
+
+def plain_amount(amount_minor: int, currency: str) -> str:
+    """A decimal amount without idle zeros, as the specification writes prices: 100, 99.5."""
+    exact = to_decimal(amount_minor, currency)
+    return f"{exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact.normalize():f}"

@@ -12,7 +12,14 @@ from portal.audit.actor import Actor
 from portal.audit.outage import is_unreachable
 from portal.audit.system_log import log_admin_action
 from portal.domain.jobs import JobRefused, Schedule, job_pause
-from portal.jobs import cleanup_logs, keep_partitions, process_payouts, reconcile_stripe, roll_up_logs
+from portal.jobs import (
+    cleanup_logs,
+    expire_bookings,
+    keep_partitions,
+    process_payouts,
+    reconcile_stripe,
+    roll_up_logs,
+)
 from portal.jobs.runner import LEASE, Run, carry_out, claim
 from portal.queries.job_search import abandoned_slots, database_now, find_slot, uuid7
 from portal.unit_of_work import unit_of_work
@@ -35,6 +42,7 @@ JOBS = {
         Job(Schedule("process-payouts", DAY, offset=6 * HOUR), process_payouts.work),
         Job(Schedule("cleanup-logs", DAY, offset=3 * HOUR), cleanup_logs.work),
         Job(Schedule("reconcile-stripe", timedelta(minutes=15)), reconcile_stripe.work),
+        Job(Schedule("expire-bookings", timedelta(minutes=2)), expire_bookings.work),
         Job(Schedule("keep-partitions", HOUR), keep_partitions.work),
         Job(Schedule("roll-up-logs", HOUR, offset=timedelta(minutes=10)), roll_up_logs.work),
     )

@@ -63,6 +63,7 @@ def _failure(error: stripe.StripeError) -> StripeFailure:
         http_status=error.http_status,
         stripe_request_id=error.request_id,
         retry_after=_retry_after(error),
+        decline_code=(told or {}).get("decline_code"),
     )
 
 

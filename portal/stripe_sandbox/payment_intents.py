@@ -53,7 +53,7 @@ def _new_intent(call: Call) -> Json:
         "next_action": None,
         "on_behalf_of": params.get("on_behalf_of"),
         "payment_method": params.get("payment_method"),
-        "payment_method_types": params.get("payment_method_types", ["card"]),
+        "payment_method_types": params.get("allowed_payment_method_types", ["card"]),
         "receipt_email": params.get("receipt_email"),
         "status": "requires_confirmation" if params.get("payment_method") else "requires_payment_method",
         "transfer_data": params.get("transfer_data"),

@@ -4,12 +4,13 @@ An event only says that something changed; what it says of money is never believ
 module of its own, <thing>_events.py, with a table of HANDLERS; here they become one.
 """
 
-from portal.webhooks import account_events, aftermath_events, payout_events
+from portal.webhooks import account_events, aftermath_events, payment_events, payout_events
 from portal.webhooks.handler import Handler, Handlers
 
 MODULES = (
     account_events,
     aftermath_events,
+    payment_events,
     payout_events,
 )
 

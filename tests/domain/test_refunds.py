@@ -278,7 +278,7 @@ def test_a_refund_of_a_payment_that_nobody_knows_is_told(
     process()
     kinds = {row.details["objectType"] for row in sales.session.scalars(
         select(Log).where(Log.type == "STRIPE_OBJECT_UNMATCHED"))}  # fmt: skip
-    assert kinds == {"refund", "transfer"}
+    assert kinds == {"refund", "transfer", "payment_intent"}
     assert acts.types().count("WEBHOOK_PROCESSING_FAILED") == 0
 
 

@@ -4,4 +4,12 @@ from flask import Blueprint
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 
-from portal.blueprints.api import jobs, logs, payments, payouts, webhooks  # noqa: E402, F401 -- registers the views
+from portal.blueprints.api import (  # noqa: E402 -- registers the views
+    bookings,  # noqa: F401
+    jobs,  # noqa: F401
+    logs,  # noqa: F401
+    offers,  # noqa: F401
+    payments,  # noqa: F401
+    payouts,  # noqa: F401
+    webhooks,  # noqa: F401
+)

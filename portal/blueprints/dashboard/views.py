@@ -11,9 +11,11 @@ from portal.blueprints.scheduled import desk
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries import dashboard
+from portal.queries.booking_search import current_bookings
 from portal.queries.webhook_health import inbox_health
 from portal.unit_of_work import reading
 
+BOOKINGS_SHOWN = 10
 HOMES = {Role.ADMIN: "dashboard.admin", Role.CREATOR: "creator.dashboard", Role.USER: "dashboard.user"}
 
 
@@ -59,5 +61,6 @@ def admin() -> str:
 @bp.get("/dashboard/user")
 @requires(Role.USER)
 def user() -> str:
-    """A user's own page."""
-    return render_template("dashboard/user.html")
+    """What a user has to pay or to look forward to."""
+    bookings = current_bookings(reading(), me().user_id, limit=BOOKINGS_SHOWN)
+    return render_template("dashboard/user.html", bookings=bookings, now=utc_now())

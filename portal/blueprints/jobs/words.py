@@ -18,6 +18,10 @@ TITLES = {
         _("Rattrape les événements manqués, relit les payouts en suspens et compare tout une fois par jour."),
     ),
     "cleanup-logs": (_("Rétention des journaux"), _("Supprime les lignes dont la durée de garde est passée.")),
+    "expire-bookings": (
+        _("Réservations impayées"),
+        _("Rend à la vente les appels qui n’ont pas été payés à temps, et ferme leurs paiements chez Stripe."),
+    ),
     "keep-partitions": (
         _("Partitions des journaux"),
         _("Prépare la place des lignes des deux prochaines semaines."),

@@ -9,7 +9,9 @@ from portal.domain.gateway.objects import (
     Balance,
     BankAccount,
     ConnectedAccount,
+    StripeCharge,
     StripeDispute,
+    StripeIntent,
     StripePayout,
     StripeRefund,
     StripeTransfer,
@@ -20,9 +22,11 @@ __all__ = [
     "BankAccount",
     "ConnectedAccount",
     "SignatureInvalid",
+    "StripeCharge",
     "StripeDispute",
     "StripeFailure",
     "StripeGateway",
+    "StripeIntent",
     "StripePayout",
     "StripeRefund",
     "StripeTransfer",
@@ -112,4 +116,24 @@ class StripeGateway(Protocol):
 
     def verify_event(self, body: bytes, signature: str, secrets: Sequence[str], now: datetime) -> dict[str, Any]:
         """The JSON object in a body that one of the secrets signed. Raises SignatureInvalid."""
+        ...
+
+    def create_intent(self, params: Mapping[str, Any], idempotency_key: str) -> StripeIntent:
+        """Create a payment intent with the stored parameters and key."""
+        ...
+
+    def retrieve_intent(self, intent_id: str) -> StripeIntent:
+        """Read a payment intent's present state."""
+        ...
+
+    def cancel_intent(self, intent_id: str) -> StripeIntent:
+        """Cancel a payment intent that nobody has paid."""
+        ...
+
+    def confirm_intent(self, intent_id: str, payment_method: str) -> StripeIntent:
+        """Try a test card on a payment intent, as the payer's browser would."""
+        ...
+
+    def retrieve_charge(self, charge_id: str) -> StripeCharge:
+        """Read one try of a card."""
         ...

@@ -28,6 +28,7 @@ class StripeFailure(Exception):
         http_status: int | None = None,
         stripe_request_id: str | None = None,
         retry_after: timedelta | None = None,
+        decline_code: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -36,6 +37,7 @@ class StripeFailure(Exception):
         self.http_status = http_status
         self.stripe_request_id = stripe_request_id
         self.retry_after = retry_after
+        self.decline_code = decline_code
 
     @property
     def verdict(self) -> Verdict:

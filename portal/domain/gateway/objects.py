@@ -91,3 +91,37 @@ class StripeTransfer:
     reversed_minor: int
     currency: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StripeIntent:
+    """A payment intent; `status` is Stripe's word (requires_payment_method, processing, succeeded, canceled…).
+
+    `error_code`, `error_message` and `decline_code` are the last declined card's. `client_secret` lets its
+    holder pay: it goes to the payer's browser and nowhere else, so it is not shown.
+    """
+
+    id: str
+    amount_minor: int
+    received_minor: int
+    currency: str
+    status: str
+    client_secret: str = field(repr=False)
+    error_code: str | None = None
+    error_message: str | None = None
+    decline_code: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeCharge:
+    """One try of a card; a failed one says why."""
+
+    id: str
+    payment_intent: str | None
+    amount_minor: int
+    currency: str
+    status: str
+    failure_code: str | None = None
+    failure_message: str | None = None
+    decline_code: str | None = None

@@ -1,0 +1,1 @@
+"""Offers of calls: their terms, and what their creators do with them."""
