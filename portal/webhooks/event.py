@@ -16,6 +16,16 @@ OLDEST, NEWEST = 946_684_800, 4_102_444_800
 """Seconds of the years 2000 to 2100: another moment is no moment of Stripe's."""
 
 
+SALE = {"booking_id": "bookingId", "payment_id": "paymentId"}
+OURS: Mapping[str, Mapping[str, str]] = {
+    "payout": {"payout_id": "payoutId"},
+    "payment_intent": SALE,
+    "charge": SALE,
+    "refund": {"refund_id": "refundId", **SALE},
+}
+"""The metadata that our own objects carry at Stripe, and what audit rows call it."""
+
+
 class NotAnEvent(Exception):
     """A signed body that lacks what every event has, or spells it impossibly; says what."""
 
@@ -52,23 +62,23 @@ class Event:
         return whole or self.object_id or self.id
 
     @property
-    def payout_id(self) -> UUID | None:
-        """The payout that the event is about, by our own metadata."""
+    def named(self) -> dict[str, UUID]:
+        """What of ours the event is about, by the metadata that we gave Stripe."""
         metadata = self.object.get("metadata")
-        if self.object_type != "payout" or not isinstance(metadata, Mapping):
-            return None
-        try:
-            return UUID(str(metadata.get("payout_id")))
-        except ValueError:
-            return None
+        if not isinstance(metadata, Mapping):
+            return {}
+        keys = OURS.get(self.object_type or "", {})
+        found = {name: _uuid(metadata.get(key)) for key, name in keys.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
     def facts(self) -> dict[str, Any]:
         """eventId, eventType and what it is about, for an audit row."""
-        facts = {"eventId": self.id, "eventType": self.type, "livemode": self.livemode}
+        facts: dict[str, Any] = {"eventId": self.id, "eventType": self.type, "livemode": self.livemode}
         if self.account is not None:
             facts["stripeAccountId"] = self.account
-        if self.payout_id is not None:
-            facts |= {"payoutId": self.payout_id, "stripePayoutId": self.object_id}
+        facts |= self.named
+        if "payoutId" in self.named:
+            facts["stripePayoutId"] = self.object_id
         return facts
 
 
@@ -96,6 +106,13 @@ def event_from(content: Mapping[str, Any]) -> Event:
 def stored_event(row: StripeEvent) -> Event:
     """The event in a stored body. Raises NotAnEvent."""
     return event_from(json.loads(row.payload))
+
+
+def _uuid(value: object) -> UUID | None:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
 
 
 def _needed(content: Mapping[str, Any], key: str) -> str:
