@@ -18,7 +18,7 @@ from tests.faults.moments import SharedClock, SharedCount
 from tests.faults.oracle import Ledger
 from tests.portal_process import free_port, wait_until
 
-CREATION_FAULTS = 0.30
+CREATION_FAULTS = 0.36
 SLOW = {"delay_before": 0.3, "delay_after": 1.2}
 READING_FAULTS = ("server_error", "rate_limited", "not_found", "drop_after", "not_json", "unavailable")
 READING_PROBABILITY = 0.012
@@ -63,7 +63,7 @@ class Bank:
         return ask_sandbox("/ledger")
 
     def be_faulty(self, seed: int) -> None:
-        """About 30 % of creations go wrong in every way there is, and a few of the other calls."""
+        """About 30 % of creations, resent ones included, go wrong in every way there is, and a few of the other calls."""
         kinds = [kind.value for kind in FaultKind]
         each = 1 - (1 - CREATION_FAULTS) ** (1 / len(kinds))
         for n, kind in enumerate(kinds):
