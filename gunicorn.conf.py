@@ -25,5 +25,5 @@ def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's own 
     from portal.jobs.outages import keep_replaying
     from portal.jobs.scheduler import start
 
-    keep_replaying()
+    keep_replaying(worker.wsgi)
     start(worker.wsgi)

@@ -4,9 +4,12 @@ import logging
 from collections.abc import Callable
 from threading import Event, Thread
 
+from flask import Flask
+
 from portal.audit import writer
 from portal.audit.outage import is_unreachable
 from portal.audit.replay import replay
+from portal.jobs import keep_partitions
 
 REPLAY_SECONDS = 5.0
 log = logging.getLogger(__name__)
@@ -44,15 +47,17 @@ class Surviving:
         self.gone = False
 
 
-def replay_spool() -> int:
+def replay_spool(app: Flask) -> int:
     """Store what waits on disk for the database, whichever process left it there."""
     apart = writer.apart()
     if apart.engine is None or apart.spool is None:
         return 0
+    if apart.spool.waits():
+        keep_partitions.tick(app)  # a row without its partition would be refused
     return replay(apart.engine, apart.spool, apart.outage)
 
 
-def keep_replaying(every: float = REPLAY_SECONDS) -> Event:
+def keep_replaying(app: Flask, every: float = REPLAY_SECONDS) -> Event:
     """Replay now and every few seconds in a thread of its own, also where JOBS=off; the event stops it.
 
     Only the server's workers call this.
@@ -63,7 +68,7 @@ def keep_replaying(every: float = REPLAY_SECONDS) -> Event:
     def live() -> None:
         while True:
             try:
-                tick()
+                tick(app)
             except Exception:
                 log.exception("the spool was not replayed")
             if stopped.wait(every):

@@ -11,18 +11,22 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select, text
+from sqlalchemy import Engine, create_engine, event, select, text
 from sqlalchemy.orm import Session
 
+from portal.audit import writer
+from portal.audit.spool import Spool
+from portal.audit.system_log import log_api_error
 from portal.domain.jobs import Schedule
 from portal.extensions import db
 from portal.jobs import desk as desks
 from portal.jobs import outages, watch
 from portal.jobs.desk import Desk, Job
 from portal.jobs.runner import Run, claim
-from portal.models import JobRun, Log, RunState
+from portal.models import JobRun, Log, LogActor, RunState
 from tests.portal_process import ROOT
 
+PARTITIONS = "select inhrelid::regclass from pg_inherits where inhparent = 'log'::regclass"
 HOURLY = Schedule("hourly", timedelta(hours=1))
 
 
@@ -239,3 +243,22 @@ def test_the_reloaders_parent_has_no_clock(process_environ: dict[str, str]) -> N
 def test_gunicorns_parent_loads_no_application() -> None:
     config = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
     assert config["preload_app"] is False
+
+
+def test_what_waits_after_months_finds_its_partition(app: Flask, owner_engine: Engine, tmp_path: Path) -> None:
+    """The portal was off for longer than partitions are made ahead, and began without a database."""
+    apart = writer.apart()
+    engine, kept = apart.engine, apart.spool
+    assert engine is not None
+    spool = Spool(tmp_path / "spool")
+    writer.configure(create_engine("postgresql+psycopg2:///x?host=/nonexistent"), strict=True, spool=spool)
+    try:
+        log_api_error("/x", "lost", LogActor.SYSTEM)
+        with owner_engine.begin() as connection:
+            for name in connection.scalars(text(PARTITIONS)).all():
+                connection.execute(text(f"drop table {name}"))
+        writer.configure(engine, strict=True, spool=spool)
+        assert outages.replay_spool(app) == 1
+        assert not spool.aside.exists()
+    finally:
+        writer.configure(engine, strict=True, spool=kept)
