@@ -63,7 +63,7 @@ class Bank:
         return ask_sandbox("/ledger")
 
     def be_faulty(self, seed: int) -> None:
-        """About 30 % of creations, resent ones included, go wrong in every way there is, and a few of the other calls."""
+        """About 30 % of creations, resent ones too, go wrong in every way there is, and a few other calls."""
         kinds = [kind.value for kind in FaultKind]
         each = 1 - (1 - CREATION_FAULTS) ** (1 / len(kinds))
         for n, kind in enumerate(kinds):
