@@ -17,6 +17,13 @@ from portal.models import Creator as Creator
 from portal.models import LogActor
 
 
+NOBODY = {
+    "PAYOUT_BLOCK": "ID du créateur manquant pour blocage de payout",
+    "PAYOUT_UNBLOCK": "ID du créateur manquant pour déblocage de payout",
+}
+"""What the log says of a block without a creator. Source: the specification's example."""
+
+
 def block_payouts(
     session: Session, *, creator_id: UUID | None, reason: str, actor: Actor, now: datetime
 ) -> Creator:
@@ -73,7 +80,7 @@ def unblock_payouts(session: Session, *, creator_id: UUID | None, reason: str, a
 def _locked(session: Session, creator_id: UUID | None, reason: str, actor: Actor, verb: str) -> Creator:
     if creator_id is None:
         message = "Indiquez le créateur."
-        raise _invalid(f"{verb}_VALIDATION_ERROR", "missing_creator_id", message, actor)
+        raise _invalid(f"{verb}_VALIDATION_ERROR", "missing_creator_id", message, actor, told=NOBODY[verb])
     if not is_reason(reason):
         event = f"{verb}_VALIDATION_ERROR"
         raise _invalid(event, "invalid_reason", REASON_WANTED, actor, REASON_LENGTHS)
@@ -86,9 +93,14 @@ def _locked(session: Session, creator_id: UUID | None, reason: str, actor: Actor
 
 
 def _invalid(
-    event: str, error: str, message: str, actor: Actor, words: Mapping[str, object] | None = None
+    event: str,
+    error: str,
+    message: str,
+    actor: Actor,
+    words: Mapping[str, object] | None = None,
+    told: str | None = None,
 ) -> BlockRefused:
-    log_error(event, LogActor.ADMIN, None, actor.id, {"adminId": actor.id, "error": error})
+    log_error(event, LogActor.ADMIN, told, actor.id, {"adminId": actor.id, "error": error})
     return BlockRefused(message, event=event, status=422, words=words)
 
 
