@@ -16,7 +16,6 @@ from portal.domain.reason import REASON_LENGTHS, REASON_WANTED, clean_reason, is
 from portal.models import Creator as Creator
 from portal.models import LogActor
 
-
 NOBODY = {
     "PAYOUT_BLOCK": "ID du créateur manquant pour blocage de payout",
     "PAYOUT_UNBLOCK": "ID du créateur manquant pour déblocage de payout",
