@@ -26,7 +26,7 @@ from portal.extensions import db
 from portal.models import Creator, User
 from portal.stripe_gateway import Stripe
 from portal.stripe_sandbox.webhooks import signature
-from portal.webhooks import handlers, inbox, processing
+from portal.webhooks import inbox, payout_events, processing
 from tests.faults.acts import Verbs
 
 Wrapped = Callable[..., Any]
@@ -191,7 +191,7 @@ POINTS: dict[str, Callable[[], None]] = {
     "C10": lambda: failing(Stripe, "create_payout", _server_error),
     "C11": _frozen_before_the_post,
     "C12": _with_the_event_claimed_or_stored,
-    "C13": lambda: after(handlers, "settle_payout"),
+    "C13": lambda: after(payout_events, "settle_payout"),
     "C16": _somewhere_in_the_cancellation,
 }
 """Where a process can be made to die, by the names of the specification; C11 freezes instead."""

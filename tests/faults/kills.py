@@ -178,6 +178,13 @@ class Slaughter:
         self.bank.undelivered()  # queues behind whatever was still on its way to Stripe
         wait_until(lambda: self.traffic.now.value == 0, "Stripe to answer the dead")
 
+    def abandon(self) -> None:
+        """Nobody lives, whatever went wrong."""
+        for pid in self.workers:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        self.workers.clear()
+
     def let_time_pass(self) -> None:
         """Minutes or hours, while nobody lives; the bank bounces a payout now and then."""
         self.kill_all()
@@ -205,11 +212,13 @@ def slaughter(kills: int, seed: int) -> bool:
             people, admins, accounts = populate(app, bank)
             bank.be_faulty(seed)
             crew = Slaughter(app, bank, bank_pid, traffic, clock, listening, people, admins, folder, seed, kills)
-            crew.run()
-            struck, creations = bank.strikes(), traffic.creations.value
-            crew.fork(Orders(None, 0, seed), is_receiver=True)
-            verdict = Calm(app, bank, clock, admins, seed).judge(accounts)
-            crew.kill_all()
+            try:
+                crew.run()
+                struck, creations = bank.strikes(), traffic.creations.value
+                crew.fork(Orders(None, 0, seed), is_receiver=True)
+                verdict = Calm(app, bank, clock, admins, seed).judge(accounts)
+            finally:
+                crew.abandon()  # whoever outlived an error here would keep our output open for ever
         listening.close()
     report(crew.kills, struck, creations, verdict, time.monotonic() - started)
     kinds = {kind for (method, kind), n in struck.items() if method == "payouts" and n}
