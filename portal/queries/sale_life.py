@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from portal.models import Booking, BookingStatus, CallOffer, Dispute, Payment, PaymentStatus, Refund, RefundStatus
 from portal.queries.payment_search import WENT_THROUGH
-from portal.queries.payout_life import Step, StepState, with_elapsed
+from portal.queries.payout_life import Step, StepState
 from portal.queries.payout_search import UNSENT
 
 UNPAID = "Unpaid"
@@ -55,7 +55,7 @@ def life_of_booking(
         steps += [_given_back(booking, paid, refunds, now)] if paid else []
     else:
         steps.append(_held(booking, offer, now))
-    return with_elapsed(steps)
+    return steps
 
 
 def _begun(booking: Booking, payments: Sequence[Payment], now: datetime) -> Step:
@@ -118,7 +118,7 @@ def _newest_refund(refunds: Sequence[Refund]) -> Step:
 def life_of_payment(payment: Payment, booking: Booking, refunds: Sequence[Refund], now: datetime) -> list[Step]:
     """Begun, succeeded or failed; given back where that was asked."""
     steps = [_creation(payment), _success(payment, booking, now)]
-    return with_elapsed(steps + ([_newest_refund(refunds)] if refunds else []))
+    return steps + ([_newest_refund(refunds)] if refunds else [])
 
 
 def _creation(payment: Payment) -> Step:
@@ -143,7 +143,7 @@ def _success(payment: Payment, booking: Booking, now: datetime) -> Step:
 def life_of_refund(refund: Refund, now: datetime) -> list[Step]:
     """Asked, at Stripe, settled."""
     steps = [Step(SaleKey.REFUND_REQUEST, StepState.DONE, refund.created_at)]
-    return with_elapsed([*steps, _at_stripe(refund, now), _settled(refund)])
+    return [*steps, _at_stripe(refund, now), _settled(refund)]
 
 
 def _at_stripe(refund: Refund, now: datetime) -> Step:
@@ -166,7 +166,7 @@ def _settled(refund: Refund) -> Step:
 def life_of_dispute(dispute: Dispute, answered: datetime | None, now: datetime) -> list[Step]:
     """Opened, evidence given in time, closed; `answered` is when the bank began to look at the evidence."""
     steps = [Step(SaleKey.DISPUTE, StepState.DONE, dispute.created_at)]
-    return with_elapsed([*steps, _evidence(dispute, answered, now), _closed(dispute)])
+    return [*steps, _evidence(dispute, answered, now), _closed(dispute)]
 
 
 def _evidence(dispute: Dispute, answered: datetime | None, now: datetime) -> Step:

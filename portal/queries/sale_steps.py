@@ -1,6 +1,6 @@
 """The steps of what is sold as a trace shows them: each with its event, and the row that shows it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.models import Booking, CallOffer, Dispute, Payment, Refund
 from portal.queries.all_bookings import payments_of, refunds_of
-from portal.queries.payout_life import Step, StepState
+from portal.queries.payout_life import Step, StepState, with_elapsed
 from portal.queries.sale_life import SaleKey, life_of_booking, life_of_dispute, life_of_payment, life_of_refund
 from portal.queries.trace_steps import Shown, TraceStep, last_of
 
@@ -61,7 +61,7 @@ def _of_booking(session: Session, booking: Booking, items: Sequence[Shown], now:
         SaleKey.REFUND: _refusal(refunds),
     }
     steps = life_of_booking(booking, offer, payments, refunds, now)
-    return [_shown(step, items, notes.get(SaleKey(step.key))) for step in steps]
+    return _all_shown(steps, items, notes)
 
 
 def _of_payment(session: Session, payment: Payment, items: Sequence[Shown], now: datetime) -> list[TraceStep]:
@@ -71,12 +71,13 @@ def _of_payment(session: Session, payment: Payment, items: Sequence[Shown], now:
     decline = _decline([payment])
     notes = {SaleKey.PAYMENT: decline, SaleKey.PAID: decline, SaleKey.REFUND: _refusal(refunds)}
     steps = life_of_payment(payment, booking, refunds, now)
-    return [_shown(step, items, notes.get(SaleKey(step.key))) for step in steps]
+    return _all_shown(steps, items, notes)
 
 
 def _of_refund(refund: Refund, items: Sequence[Shown], now: datetime) -> list[TraceStep]:
     recorded = last_of(items, "REFUND_RECORDED") is not None
-    steps = [_shown(step, items, refund.failure_reason) for step in life_of_refund(refund, now)]
+    notes = dict.fromkeys((SaleKey.AT_STRIPE, SaleKey.SETTLEMENT), refund.failure_reason)
+    steps = _all_shown(life_of_refund(refund, now), items, notes)
     asked = replace(steps[0], note=refund.reason)
     if recorded:
         asked = replace(asked, type="REFUND_RECORDED", log_id=_id_of(last_of(items, "REFUND_RECORDED")))
@@ -86,7 +87,7 @@ def _of_refund(refund: Refund, items: Sequence[Shown], now: datetime) -> list[Tr
 def _of_dispute(dispute: Dispute, items: Sequence[Shown], now: datetime) -> list[TraceStep]:
     reviewed = [item for item in items if _is_review(item)]
     moment = getattr(reviewed[0], "created_at", None) if reviewed else None
-    steps = [_shown(step, items, None) for step in life_of_dispute(dispute, moment, now)]
+    steps = _all_shown(life_of_dispute(dispute, moment, now), items, {})
     evidence = replace(steps[1], log_id=reviewed[0].id if reviewed else None)
     return [steps[0], evidence, replace(steps[2], note=dispute.status if dispute.closed_at else None)]
 
@@ -96,16 +97,33 @@ def _is_review(item: Shown) -> bool:
     return is_update and str(item.details.get("newStatus")).endswith("under_review")
 
 
+def _all_shown(
+    steps: Sequence[Step], items: Sequence[Shown], notes: Mapping[SaleKey, str | None]
+) -> list[TraceStep]:
+    """Every step with its row, which dates it where nothing else does."""
+    dated = with_elapsed([_dated(step, items) for step in steps])
+    return [_shown(step, items, notes.get(SaleKey(step.key))) for step in dated]
+
+
+def _dated(step: Step, items: Sequence[Shown]) -> Step:
+    return step if step.at else replace(step, at=getattr(_row_of(step, items), "created_at", None))
+
+
 def _shown(step: Step, items: Sequence[Shown], note: str | None) -> TraceStep:
-    """A step whose row dates it where nothing else does; notes are of failures, and of a card to be replaced."""
+    """A step's notes are of its failure, or of a card to be replaced."""
+    waits = step.state in {StepState.CURRENT, StepState.OVERDUE} and step.key in {SaleKey.PAYMENT, SaleKey.PAID}
+    is_told = waits or step.state is StepState.FAILED
+    return TraceStep(step, _type_of(step), None, _id_of(_row_of(step, items)), note if is_told else None)
+
+
+def _type_of(step: Step) -> str:
     key = SaleKey(step.key)
-    failed = step.state is StepState.FAILED
-    type = FAILURES.get(key, EVENTS[key]) if failed else EVENTS[key]
-    row = last_of(items, type) if step.state in {StepState.DONE, StepState.FAILED} else None
-    waits = step.state in {StepState.CURRENT, StepState.OVERDUE} and key in {SaleKey.PAYMENT, SaleKey.PAID}
-    if failed and step.at is None:
-        step = replace(step, at=getattr(row, "created_at", None))
-    return TraceStep(step, type, None, _id_of(row), note if failed or waits else None)
+    return FAILURES.get(key, EVENTS[key]) if step.state is StepState.FAILED else EVENTS[key]
+
+
+def _row_of(step: Step, items: Sequence[Shown]) -> Shown | None:
+    happened = step.state in {StepState.DONE, StepState.FAILED} and step.key != SaleKey.EVIDENCE
+    return last_of(items, _type_of(step)) if happened else None
 
 
 def _id_of(row: Shown | None) -> Any:

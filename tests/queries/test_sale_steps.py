@@ -384,6 +384,14 @@ def test_a_dispute_is_due_when_its_evidence_is(session: Session, payment: Paymen
     assert (shown.step.due, shown.log_id) == (DEADLINE, None)
 
 
+def test_a_step_without_a_moment_of_its_own_has_its_rows(session: Session, payment: Payment) -> None:
+    refund = give_back(session, payment, status=R.SUCCEEDED, first_sent_at=None)
+    at = NOW + timedelta(minutes=7)
+    write(session, [Event("REFUND_SUCCEEDED", details={"refundId": str(refund.id)}, at=at)])
+    step = steps_of(session, TraceKind.REFUND, refund)["settlement"].step
+    assert (step.at, step.elapsed) == (at, timedelta(minutes=7))
+
+
 def test_what_was_never_stored_has_no_steps(session: Session) -> None:
     write(session, [Event(details={"bookingId": "b-1"})])
     trace = find_trace(session, TraceKind.BOOKING, "b-1", now=NOW)
