@@ -11,6 +11,7 @@ from portal import cli
 from portal.audit import writer
 from portal.audit.spool import Spool
 from portal.blueprints import access, errors, filters
+from portal.blueprints.all_bookings import bp as all_bookings
 from portal.blueprints.api import bp as api
 from portal.blueprints.auth import bp as auth
 from portal.blueprints.bookings import bp as bookings
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     traces,
     payouts,
     payments,
+    all_bookings,
     creators,
     creator,
     offers,

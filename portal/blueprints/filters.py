@@ -21,6 +21,8 @@ from portal.unit_of_work import reading
 
 LANGUAGES = {"fr": "Français", "en": "English"}
 DEFAULT_TIMEZONE = "Europe/Paris"
+WITHIN = {"all_bookings": "payments"}
+"""Pages that lie under another entry of the top bar than their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,21 @@ class NavigationItem:
     @property
     def current(self) -> bool:
         """Whether the page being shown lies there."""
-        return request.blueprint == self.endpoint.partition(".")[0] and (
+        here = WITHIN.get(request.blueprint or "", request.blueprint)
+        return here == self.endpoint.partition(".")[0] and (
             self.endpoint.startswith(
-                ("logs", "transactions", "payouts", "creators", "jobs", "webhooks", "offers", "market", "bookings")
+                (
+                    "logs",
+                    "transactions",
+                    "payouts",
+                    "creators",
+                    "jobs",
+                    "webhooks",
+                    "offers",
+                    "market",
+                    "bookings",
+                    "payments",
+                )
             )
             or request.endpoint == self.endpoint
         )

@@ -39,7 +39,7 @@ class StepState(StrEnum):
 class Step:
     """One step: when it happened, how long after the one before, and until when it was expected."""
 
-    key: StepKey
+    key: StrEnum
     state: StepState
     at: datetime | None = None
     due: datetime | None = None
@@ -69,7 +69,7 @@ def life_of(payout: Payout, *, accepted: datetime | None, now: datetime) -> list
         steps = [step for step in steps if step.at] + [_end(StepKey.CANCELLATION, payout)]
     if payout.status is PayoutStatus.RETURNED:
         steps.append(_end(StepKey.RETURN, payout))
-    return _with_elapsed(steps)
+    return with_elapsed(steps)
 
 
 def _end(key: StepKey, payout: Payout) -> Step:
@@ -131,7 +131,7 @@ def _due(payout: Payout, key: StepKey) -> datetime | None:
     return None
 
 
-def _with_elapsed(steps: list[Step]) -> list[Step]:
+def with_elapsed(steps: list[Step]) -> list[Step]:
     """Each step with the time since the last dated one before it."""
     timed: list[Step] = []
     before: datetime | None = None

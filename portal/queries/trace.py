@@ -26,6 +26,7 @@ from portal.models import (
 from portal.models.currency import to_decimal
 from portal.queries.log_entry import LogEntry
 from portal.queries.payout_search import PayoutDetail, find_payout
+from portal.queries.sale_steps import sale_steps
 from portal.queries.trace_rows import MOST, TraceKind, log_rows, stripe_rows, transaction_rows
 from portal.queries.trace_steps import TraceFailure, TraceStep, failure_of, steps_of
 from portal.queries.transaction_entry import TransactionEntry, level_of
@@ -112,7 +113,7 @@ def find_trace(session: Session, kind: TraceKind, given: str, *, now: datetime) 
     items = _in_order([*map(_of_log, logs), *map(_of_transaction, transactions), *map(_of_stripe, events)])
     if entity is None and not items:
         return None
-    steps = steps_of(payout, items, now) if payout else []
+    steps = steps_of(payout, items, now) if payout else sale_steps(session, entity, items, now)
     failure = failure_of(payout, items) if payout else None
     is_cut = MOST in {len(logs), len(transactions), len(events)}
     return Trace(kind, row_id, items, steps, payout, failure, is_cut)

@@ -1,8 +1,9 @@
 """A payout's expected steps, each with the event that shows it; and why it failed, with what the books know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Protocol
 
 from portal.models import PayoutRoute, PayoutStatus
@@ -20,7 +21,7 @@ STOPPED = (
     PayoutStatus.CANCELED,
     PayoutStatus.REVIEW,
 )
-EVENTS = {
+EVENTS: Mapping[StrEnum, str] = {
     StepKey.REQUEST: "PAYOUT_REQUESTED",
     StepKey.DECISION: "PAYOUT_APPROVED",
     StepKey.SENDING: "PAYOUT_APPROVAL_STRIPE_CREATION",
@@ -81,7 +82,7 @@ class TraceFailure:
 
 def steps_of(detail: PayoutDetail, items: Sequence[Shown], now: datetime) -> list[TraceStep]:
     """The steps of a payout as they stand at `now`."""
-    accepted = _last(items, "PAYOUT_PROCESSING")
+    accepted = last_of(items, "PAYOUT_PROCESSING")
     moment = getattr(accepted, "created_at", None)
     steps = life_of(detail.payout, accepted=moment, now=now)
     return [_shown(_with_limit(step, detail, now), detail, items) for step in steps]
@@ -97,7 +98,7 @@ def _with_limit(step: Step, detail: PayoutDetail, now: datetime) -> Step:
 
 def _shown(step: Step, detail: PayoutDetail, items: Sequence[Shown]) -> TraceStep:
     type = _event(step, detail)
-    row = _last(items, type)
+    row = last_of(items, type)
     failed = step.state is StepState.FAILED
     payout = detail.payout
     note = (payout.failure_message or payout.rejection_reason) if failed else None
@@ -123,7 +124,8 @@ def _actor(step: Step, detail: PayoutDetail) -> str | None:
     return decided.name if decided else None
 
 
-def _last(items: Sequence[Shown], type: str) -> Shown | None:
+def last_of(items: Sequence[Shown], type: str) -> Shown | None:
+    """The newest log row of a type."""
     return next((item for item in reversed(items) if item.book == "log" and item.type == type), None)
 
 

@@ -8,6 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.jobs import send_refunds
 from portal.models import (
     Booking,
     BookingStatus,
@@ -19,6 +20,8 @@ from portal.models import (
     User,
     uuid7,
 )
+from portal.queries.trace import find_trace
+from portal.queries.trace_rows import TraceKind
 from tests.browser import Browser
 from tests.factories import Factory
 from tests.market import booking_of, fresh, logged, money_rows, offer_of, opened, seller
@@ -333,8 +336,6 @@ def test_a_card_that_is_none_of_the_list_is_refused(
 def test_the_creator_cancels_and_the_payer_gets_everything_back(
     app: Flask, page: Browser, offer: CallOffer, zoe: Creator, session: Session, deliver: Any, process: Any
 ) -> None:
-    from portal.jobs import send_refunds
-
     book(page, offer)
     page.submit("/pay", card="pm_card_bypassPending")
     deliver()
@@ -356,6 +357,36 @@ def test_the_creator_cancels_and_the_payer_gets_everything_back(
     assert [row.details["reason"] for row in logged(session, "REFUND_INITIATED")] == [
         "Appel annulé par le créateur"
     ]
+
+
+def test_every_step_of_a_real_life_is_shown_by_its_row(
+    app: Flask, page: Browser, offer: CallOffer, session: Session, deliver: Any, process: Any, zoe: Creator
+) -> None:
+    book(page, offer)
+    page.submit("/pay", card="pm_card_chargeDeclinedInsufficientFunds")
+    page.submit("/pay", card="pm_card_bypassPending")
+    deliver()
+    process()
+    opened(Browser(app).sign_in(zoe.email), f"/dashboard/creator/offers/{offer.id}/cancel").submit("/cancel")
+    send_refunds.tick(app)
+    deliver()
+    process()
+    [booking] = bookings(session)
+    trace = find_trace(session, TraceKind.BOOKING, str(booking.id), now=datetime.now(UTC))
+    assert trace is not None
+    told = {item.id: item.type for item in trace.items if item.book == "log"}
+    assert [(shown.type, shown.step.state) for shown in trace.steps] == [
+        ("BOOKING_CREATED", "done"),
+        ("PAYMENT_INITIATED", "done"),
+        ("PAYMENT_SUCCEEDED", "done"),
+        ("BOOKING_CONFIRMED", "done"),
+        ("BOOKING_CANCELLED", "failed"),
+        ("REFUND_SUCCEEDED", "done"),
+    ]
+    assert [told.get(shown.log_id or 0) for shown in trace.steps] == [shown.type for shown in trace.steps]
+    moments = [shown.step.at for shown in trace.steps if shown.step.at]
+    assert len(moments) == 6
+    assert moments == sorted(moments)
 
 
 def test_a_booking_that_its_creator_cancels_can_no_longer_be_paid(

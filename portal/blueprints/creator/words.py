@@ -1,7 +1,9 @@
 """A payout's life in its creator's words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from flask_babel import gettext as _
@@ -10,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from portal.queries.payout_life import Step, StepKey, StepState
 from portal.queries.payout_search import PayoutDetail, PayoutStatus
 
-STEPS = {
+STEPS: Mapping[StrEnum, Any] = {
     StepKey.REQUEST: _l("Vous avez demandé ce payout"),
     StepKey.DECISION: _l("L’équipe Callastar vérifie la demande"),
     StepKey.SENDING: _l("Envoi à Stripe"),

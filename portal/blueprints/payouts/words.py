@@ -1,7 +1,9 @@
 """Payouts in an admin's words: statuses, steps, checks, groups of the queue."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from flask import url_for
@@ -38,7 +40,7 @@ GROUPS: tuple[tuple[Any, tuple[PayoutStatus, ...], bool], ...] = (
 )
 """Groups of the queue: label, statuses, and whether their number matters."""
 
-STEPS = {
+STEPS: Mapping[StrEnum, Any] = {
     StepKey.REQUEST: _l("Demandé"),
     StepKey.DECISION: _l("Décision d’un administrateur"),
     StepKey.SENDING: _l("Envoi à Stripe"),

@@ -1,7 +1,9 @@
 """What a trace's page says: its title, its steps as the timeline shows them, its rows with their links."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from flask import url_for
@@ -10,10 +12,11 @@ from flask_babel import gettext, lazy_gettext
 from portal.blueprints.entities import KIND_LABELS
 from portal.blueprints.filters import duration_ms, money
 from portal.queries.payout_life import StepKey
+from portal.queries.sale_life import SaleKey
 from portal.queries.trace import Trace, TraceItem
 from portal.queries.trace_steps import TraceStep
 
-STEP_LABELS = {
+STEP_LABELS: Mapping[StrEnum, Any] = {
     StepKey.REQUEST: lazy_gettext("Demandé"),
     StepKey.DECISION: lazy_gettext("Approuvé"),
     StepKey.SENDING: lazy_gettext("Envoyé à Stripe"),
@@ -21,7 +24,31 @@ STEP_LABELS = {
     StepKey.ARRIVAL: lazy_gettext("Arrivé à la banque"),
     StepKey.RETURN: lazy_gettext("Retourné par la banque"),
     StepKey.CANCELLATION: lazy_gettext("Annulé"),
+    SaleKey.BOOKING: lazy_gettext("Réservé"),
+    SaleKey.PAYMENT: lazy_gettext("Paiement commencé"),
+    SaleKey.PAID: lazy_gettext("Payé"),
+    SaleKey.CONFIRMATION: lazy_gettext("Réservation confirmée"),
+    SaleKey.COMPLETION: lazy_gettext("Appel terminé"),
+    SaleKey.CANCELLATION: lazy_gettext("Réservation annulée"),
+    SaleKey.EXPIRY: lazy_gettext("Réservation expirée"),
+    SaleKey.REFUND: lazy_gettext("Argent rendu au client"),
+    SaleKey.REFUND_REQUEST: lazy_gettext("Remboursement demandé"),
+    SaleKey.AT_STRIPE: lazy_gettext("Pris en charge par Stripe"),
+    SaleKey.SETTLEMENT: lazy_gettext("Argent rendu au client"),
+    SaleKey.DISPUTE: lazy_gettext("Litige ouvert"),
+    SaleKey.EVIDENCE: lazy_gettext("Preuves données à la banque"),
+    SaleKey.CLOSING: lazy_gettext("Litige clos"),
 }
+NOTES: Mapping[str, Any] = {
+    "Unpaid before its deadline": lazy_gettext("Elle n’a pas été payée à temps."),
+    "Cancelled by creator via call offer update": lazy_gettext("Le créateur a annulé l’appel."),
+    "won": lazy_gettext("Gagné : l’argent retenu est rendu."),
+    "lost": lazy_gettext("Perdu : le client garde l’argent."),
+    "warning_closed": lazy_gettext("Alerte close : aucun argent n’a été retenu."),
+    "prevented": lazy_gettext("Évité : aucun litige n’a suivi."),
+}
+"""What the rows keep in Stripe's words, or in the specification's."""
+
 BOOK_LABELS = {
     "log": (lazy_gettext("Journal"), "scroll-text"),
     "transaction_log": (lazy_gettext("Transaction"), "receipt"),
@@ -59,8 +86,9 @@ def shown_step(step: TraceStep) -> ShownStep:
     if step.type == "PAYOUT_REJECTED":
         label = lazy_gettext("Rejeté")
     href = url_for("logs.detail", row_id=step.log_id) if step.log_id else None
+    note = str(NOTES.get(step.note, step.note)) if step.note else None
     at, due, state = step.step.at, step.step.due, step.step.state.value
-    return ShownStep(label, state, at, due, step.actor, elapsed, href, step.note)
+    return ShownStep(label, state, at, due, step.actor, elapsed, href, note)
 
 
 def row_href(item: TraceItem) -> str | None:
