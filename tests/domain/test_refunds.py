@@ -284,6 +284,65 @@ def test_an_old_key_whose_last_sending_is_fresh_waits_until_the_list_is_the_trut
     assert sales.refund(refund.id).status is S.FAILED
 
 
+def test_an_old_key_whose_last_sending_is_fresh_is_asked_about_until_it_ends(
+    sales: Sales, admin: User, paid: Payment, sandbox: Sandbox, strike: Any
+) -> None:
+    strike("drop_before", times=None)
+    refund = sales.give_back(paid, admin)
+    sandbox.faults.clear()
+    sales.age("23 hours")
+    stored = sales.refund(refund.id)
+    stored.last_sent_at = stored.next_send_at = sales.clock()
+    sales.session.commit()
+    for _ in range(20):
+        sales.sweep("1 minute")
+    assert sales.refund(refund.id).failure_reason == "not_created"
+    assert sales.refund(refund.id).send_count < 5
+
+
+def test_what_an_earlier_sending_made_is_found_though_stripe_forgot_the_key(
+    sales: Sales, admin: User, paid: Payment, sandbox: Sandbox, strike: Any
+) -> None:
+    strike("drop_after")
+    refund = sales.give_back(paid, admin, "40")
+    sandbox.prune_keys()
+    sales.sweep()
+    assert sales.refund(refund.id).status is S.SUCCEEDED
+    assert [r["amount"] for r in sales.refunds_at_stripe(paid)] == [4_000]
+
+
+def test_a_frozen_worker_whose_lease_another_has_taken_sends_nothing(
+    sales: Sales, admin: User, paid: Payment, monkeypatch: pytest.MonkeyPatch, strike: Any
+) -> None:
+    refund, create, posted = sales.ask_back(paid, admin), Stripe.create_refund, []
+
+    def counted(gateway: Stripe, *args: Any) -> Any:
+        posted.append(args)
+        return create(gateway, *args)
+
+    def frozen(*_: Any) -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(Stripe, "create_refund", counted)
+        strike("drop_before")
+        sales.sweep()
+
+    monkeypatch.setattr(Stripe, "create_refund", counted)
+    monkeypatch.setattr("portal.domain.refunds.sending._already_created", frozen)
+    sales.send(refund)
+    assert len(posted) == 1
+    assert sales.refund(refund.id).status is S.PENDING
+
+
+def test_a_refunds_event_is_not_believed_but_read_again(
+    sales: Sales, admin: User, paid: Payment, sandbox: Sandbox, deliver: Any, process: Any
+) -> None:
+    refund = sales.give_back(paid, admin)
+    sandbox.fail_refund(refund.stripe_refund_id or "")
+    deliver(events=[event["id"] for event in sandbox.events() if event["type"] == "refund.created"])
+    process()
+    assert sales.refund(refund.id).status is S.FAILED
+
+
 def test_the_webhook_may_come_before_the_answer(
     acts: Acts,
     sales: Sales,
