@@ -45,16 +45,21 @@ class Sales:
     clock: Callable[[], datetime] = utc_now
 
     def sell(
-        self, creator: Creator, buyer: User, amount_minor: int = 10_000, card: str = "bypassPending"
+        self,
+        creator: Creator,
+        buyer: User,
+        amount_minor: int = 10_000,
+        card: str = "bypassPending",
+        fee_percent: int = FEE_PERCENT,
     ) -> Payment:
         """A call that was paid for with a test card; the money is at Stripe and shared out."""
         booking = self._booked(creator, buyer, amount_minor)
-        fee = amount_minor * FEE_PERCENT // 100
+        fee = amount_minor * fee_percent // 100
         intent = self._stripe.payment_intents.create(
             {
                 "amount": amount_minor,
                 "currency": creator.currency.lower(),
-                "application_fee_amount": fee,
+                **({"application_fee_amount": fee} if fee else {}),
                 "transfer_data": {"destination": creator.stripe_account_id},
                 "payment_method": f"pm_card_{card}",
                 "confirm": True,
@@ -79,6 +84,17 @@ class Sales:
     @property
     def _stripe(self) -> Any:
         return self.app.extensions["stripe_gateway"]._client.v1
+
+    def not_yet_told(self, payment: Payment) -> None:
+        """As it stood before Stripe's word of its success came."""
+        booking = self.session.get_one(Booking, payment.booking_id)
+        booking.status, payment.status, payment.succeeded_at = BookingStatus.PENDING, PaymentStatus.PENDING, None
+        self.session.commit()
+
+    def booking(self, payment: Payment) -> Booking:
+        """The payment's booking as it stands in the database."""
+        found: Booking = self._fresh(Booking, payment.booking_id)
+        return found
 
     def _booked(self, creator: Creator, buyer: User, price_minor: int) -> Booking:
         offer = CallOffer(

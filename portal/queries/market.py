@@ -79,6 +79,8 @@ def for_sale_by(
 
 def find_seller(session: Session, handle: str) -> Creator | None:
     """The creator of a handle, whom people can pay."""
+    if not handle.isprintable():
+        return None
     return session.scalar(select(Creator).where(Creator.handle == handle, PAYABLE))
 
 

@@ -304,6 +304,14 @@ def test_stripes_secret_in_the_return_address_is_dropped(
     assert secret not in page.text
 
 
+def test_stripes_secret_is_not_carried_to_the_sign_in_page(app: Flask, factory: Factory, offer: CallOffer) -> None:
+    address = f"{MINE}/{booking_of(factory, offer, factory.user()).id}/return"
+    guest = Browser(app)
+    guest.get(f"{address}?payment_intent_client_secret=pi_1_secret_2")
+    assert (guest.status, "secret_2" in guest.text) == (200, False)
+    assert guest.form("/login").action.endswith(address) or "return" in guest.form("/login").action
+
+
 def test_a_real_account_pays_with_stripes_own_form(
     page: Browser, factory: Factory, offer: CallOffer, paul: User, change_settings: Any
 ) -> None:

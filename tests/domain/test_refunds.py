@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from portal.domain.errors import NotFound, RefundRefused
-from portal.models import Creator, Log, Payment, Refund, User
+from portal.models import BookingStatus, Creator, Log, LogActor, Payment, Refund, User
 from portal.models import PaymentStatus as P
 from portal.models import RefundStatus as S
 from portal.models import TransactionEventType as T
@@ -98,6 +98,74 @@ def test_a_payment_that_does_not_exist_is_not_found(sales: Sales, admin: User, p
 def test_one_form_makes_one_refund(sales: Sales, admin: User, paid: Payment) -> None:
     first = sales.ask_back(paid, admin, "40", form_token="a form shown once")
     assert sales.ask_back(paid, admin, "40", form_token="a form shown once").id == first.id
+
+
+def test_one_token_on_two_payments_gives_each_its_own_back(
+    sales: Sales, factory: Factory, admin: User, seller: Creator, paid: Payment
+) -> None:
+    other = sales.sell(seller, factory.user())
+    asked = [sales.ask_back(payment, admin, "40", form_token="retry-1") for payment in (paid, other)]
+    assert [refund.payment_id for refund in asked] == [paid.id, other.id]
+
+
+def test_a_token_of_any_length_and_spelling_names_one_refund(sales: Sales, admin: User, paid: Payment) -> None:
+    for token in ("x" * 5_000, "x" * 4_999, "\x00", "\ud800"):
+        first = sales.ask_back(paid, admin, "10", form_token=token)
+        assert sales.ask_back(paid, admin, "10", form_token=token).id == first.id
+    assert len(sales.session.scalars(select(Refund)).all()) == 4
+
+
+def test_no_form_takes_the_name_of_a_rules_refund(sales: Sales, admin: User, paid: Payment) -> None:
+    theirs = sales.ask_back(paid, admin, "40", form_token=f"auto:{paid.id}")
+    ours = sales.ask_back(paid, form_token=f"auto:{paid.id}")
+    assert (theirs.amount_minor, ours.amount_minor) == (4_000, 6_000)
+
+
+def test_a_payment_without_the_platforms_fee_is_given_back(
+    sales: Sales, factory: Factory, admin: User, seller: Creator, sandbox: Sandbox
+) -> None:
+    paid = sales.sell(seller, factory.user(), fee_percent=0)
+    assert sales.give_back(paid, admin).status is S.SUCCEEDED
+    assert sandbox.balance(seller.stripe_account_id or "") == {"eur": (0, 0)}
+
+
+def test_a_payment_whose_intent_is_unknown_is_not_given_back(
+    acts: Acts, sales: Sales, admin: User, paid: Payment
+) -> None:
+    sales.payment(paid.id).stripe_payment_intent_id = None
+    sales.session.commit()
+    with pytest.raises(RefundRefused):
+        sales.ask_back(paid, admin)
+    assert acts.last("REFUND_VALIDATION_ERROR").details["error"] == "unknown_intent"
+
+
+def test_what_a_rule_gives_back_has_no_admin_and_is_sent_all_the_same(
+    acts: Acts, sales: Sales, paid: Payment
+) -> None:
+    refund = sales.give_back(paid)
+    assert (refund.status, refund.initiated_by) == (S.SUCCEEDED, None)
+    row = acts.last("REFUND_INITIATED")
+    assert (row.actor, row.actor_id, row.details["adminId"]) == (LogActor.SYSTEM, None, None)
+    with pytest.raises(RefundRefused):
+        sales.ask_back(paid)
+    assert acts.last("REFUND_VALIDATION_ERROR").details["adminId"] is None
+
+
+@pytest.mark.parametrize(("minor", "ends"), [(2_500, P.SUCCEEDED), (10_000, P.REFUNDED)])
+def test_a_refund_heard_of_before_the_payment_leaves_the_booking_to_be_confirmed(
+    acts: Acts, sales: Sales, paid: Payment, sandbox: Sandbox, deliver: Any, process: Any, minor: int, ends: P
+) -> None:
+    sales.not_yet_told(paid)
+    sales._stripe.refunds.create({"payment_intent": paid.stripe_payment_intent_id, "amount": minor})
+    deliver(events=[event["id"] for event in sandbox.events() if event["type"] == "refund.created"])
+    process()
+    assert acts.last("REFUND_RECORDED").details["amount"] == minor / 100
+    assert sales.payment(paid.id).status is P.PENDING
+    deliver()
+    process()
+    assert sales.payment(paid.id).status is ends
+    assert sales.booking(paid).status is BookingStatus.CONFIRMED
+    assert acts.types().count("PAYMENT_SUCCEEDED") == 1
 
 
 def test_two_admins_at_once_give_back_no_more_than_there_is(
@@ -213,6 +281,65 @@ def test_an_old_key_whose_last_sending_is_fresh_waits_until_the_list_is_the_trut
     sales.send(refund)
     assert sales.refund(refund.id).status is S.PENDING
     sales.sweep("16 minutes")
+    assert sales.refund(refund.id).status is S.FAILED
+
+
+def test_an_old_key_whose_last_sending_is_fresh_is_asked_about_until_it_ends(
+    sales: Sales, admin: User, paid: Payment, sandbox: Sandbox, strike: Any
+) -> None:
+    strike("drop_before", times=None)
+    refund = sales.give_back(paid, admin)
+    sandbox.faults.clear()
+    sales.age("23 hours")
+    stored = sales.refund(refund.id)
+    stored.last_sent_at = stored.next_send_at = sales.clock()
+    sales.session.commit()
+    for _ in range(20):
+        sales.sweep("1 minute")
+    assert sales.refund(refund.id).failure_reason == "not_created"
+    assert sales.refund(refund.id).send_count < 5
+
+
+def test_what_an_earlier_sending_made_is_found_though_stripe_forgot_the_key(
+    sales: Sales, admin: User, paid: Payment, sandbox: Sandbox, strike: Any
+) -> None:
+    strike("drop_after")
+    refund = sales.give_back(paid, admin, "40")
+    sandbox.prune_keys()
+    sales.sweep()
+    assert sales.refund(refund.id).status is S.SUCCEEDED
+    assert [r["amount"] for r in sales.refunds_at_stripe(paid)] == [4_000]
+
+
+def test_a_frozen_worker_whose_lease_another_has_taken_sends_nothing(
+    sales: Sales, admin: User, paid: Payment, monkeypatch: pytest.MonkeyPatch, strike: Any
+) -> None:
+    refund, create, posted = sales.ask_back(paid, admin), Stripe.create_refund, []
+
+    def counted(gateway: Stripe, *args: Any) -> Any:
+        posted.append(args)
+        return create(gateway, *args)
+
+    def frozen(*_: Any) -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(Stripe, "create_refund", counted)
+        strike("drop_before")
+        sales.sweep()
+
+    monkeypatch.setattr(Stripe, "create_refund", counted)
+    monkeypatch.setattr("portal.domain.refunds.sending._already_created", frozen)
+    sales.send(refund)
+    assert len(posted) == 1
+    assert sales.refund(refund.id).status is S.PENDING
+
+
+def test_a_refunds_event_is_not_believed_but_read_again(
+    sales: Sales, admin: User, paid: Payment, sandbox: Sandbox, deliver: Any, process: Any
+) -> None:
+    refund = sales.give_back(paid, admin)
+    sandbox.fail_refund(refund.stripe_refund_id or "")
+    deliver(events=[event["id"] for event in sandbox.events() if event["type"] == "refund.created"])
+    process()
     assert sales.refund(refund.id).status is S.FAILED
 
 

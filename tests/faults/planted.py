@@ -6,6 +6,8 @@ DOMAIN = "portal/domain/payouts"
 SENDING = f"{DOMAIN}/sending.py"
 ANSWERS = f"{DOMAIN}/answers.py"
 FAULTS = "tests/faults/test_cases"
+REFUNDS = "portal/domain/refunds"
+REFUND_TESTS = "tests/domain/test_refunds.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,5 +264,49 @@ MUTANTS = [
         "        locked = lock_payout(session, payout_id)\n        if locked is None:\n",
         "        locked = (session.get(Payout, payout_id), None)\n        if locked[0] is None:\n",
         _case("deciding", "a_cancellation_that_another_decision_overtakes_is_refused_and_no_bug"),
+    ),
+    _one(
+        "● a refund is sent again without looking in the list",
+        f"{REFUNDS}/sending.py",
+        "    if claim.previous_sent_at is None:\n        return None\n",
+        "    return None\n",
+        f"{REFUND_TESTS}::test_what_an_earlier_sending_made_is_found_though_stripe_forgot_the_key",
+    ),
+    _one(
+        "● a refund whose key is older than 23 hours is sent",
+        f"{REFUNDS}/sending.py",
+        "        and now - claim.first_sent_at < KEY_AGE_LIMIT\n",
+        "",
+        f"{REFUND_TESTS}::test_an_old_key_is_never_sent_and_what_stripe_does_not_show_was_never_made",
+    ),
+    _one(
+        "● a refund is sent by a worker whose lease is over",
+        f"{REFUNDS}/sending.py",
+        "        and refund.lease_holder == claim.holder\n"
+        "        and refund.lease_until is not None\n"
+        "        and refund.lease_until > now\n",
+        "",
+        f"{REFUND_TESTS}::test_a_frozen_worker_whose_lease_another_has_taken_sends_nothing",
+    ),
+    _one(
+        "● a refund that waits for Stripe leaves its money to be refunded",
+        f"{REFUNDS}/facts.py",
+        "COUNTED = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)",
+        "COUNTED = (RefundStatus.SUCCEEDED,)",
+        f"{REFUND_TESTS}::test_two_admins_at_once_give_back_no_more_than_there_is",
+    ),
+    _one(
+        "a refund's event is believed",
+        "portal/webhooks/aftermath_events.py",
+        '    return gateway.retrieve_refund(event.object_id or "")',
+        "    from portal.stripe_gateway.aftermath import _refund\n\n    return _refund(event.object)",
+        f"{REFUND_TESTS}::test_a_refunds_event_is_not_believed_but_read_again",
+    ),
+    _one(
+        "● a refund's form token is ignored",
+        f"{REFUNDS}/request.py",
+        "    token = None if form_token is None else _stored_token(payment_id, actor, form_token)",
+        "    token = None",
+        f"{REFUND_TESTS}::test_one_form_makes_one_refund",
     ),
 ]

@@ -7,13 +7,14 @@ from flask import Response, abort, jsonify, make_response
 
 from portal.blueprints.access import gateway, me, requires
 from portal.blueprints.api import bp
-from portal.blueprints.api.body import decimal_json, json_object, number_of, reason_of, token_of
+from portal.blueprints.api.body import decimal_json, json_object, number_of, reason_of
 from portal.blueprints.filters import iso
 from portal.domain.people import Role
 from portal.domain.refunds.request import request_refund
 from portal.domain.refunds.sending import send_refund
 from portal.domain.work import utc_now
 from portal.queries.complaint_search import Refund
+from portal.queries.paging import BadParameter
 from portal.queries.payment_search import find_payment
 from portal.unit_of_work import reading, unit_of_work
 
@@ -26,7 +27,7 @@ def refund_payment(payment_id: UUID) -> Response:
     PENDING is an unknown outcome, which the portal repairs by itself. The same formToken gives the same refund.
     """
     body, actor = json_object(), me().actor
-    amount = number_of(body, "amount") if "amount" in body else None
+    amount, token = number_of(body, "amount") if "amount" in body else None, _token(body)
     with unit_of_work() as session:
         refund = request_refund(
             session,
@@ -35,11 +36,19 @@ def refund_payment(payment_id: UUID) -> Response:
             actor=actor,
             now=utc_now(),
             amount=amount,
-            form_token=token_of(body) or None,
+            form_token=token,
         )
         refund_id = refund.id
     send_refund(unit_of_work, gateway(), refund_id=refund_id, clock=utc_now)
     return make_response(_shown(payment_id, refund_id), 201)
+
+
+def _token(body: dict[str, Any]) -> str | None:
+    """The body's formToken. Raises BadParameter: who gives one relies on it."""
+    token = body.get("formToken")
+    if token is not None and not (isinstance(token, str) and token):
+        raise BadParameter("formToken", str(token)[:80], "un texte")
+    return token
 
 
 def _shown(payment_id: UUID, refund_id: UUID) -> Response:

@@ -1,5 +1,8 @@
 """Paying for a booking: Stripe's own form with a real account, test cards with the local Stripe."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 from uuid import UUID
 
 from flask import Response, abort, make_response, redirect, render_template, request, url_for
@@ -83,15 +86,23 @@ def _refused(booking_id: UUID, refusal: PaymentRefused) -> Response | BaseRespon
     return _page(own_booking_or_404(booking_id), refused=sentence(refusal), status=refusal.status)
 
 
+def _without_secret(view: Callable[[UUID], Any]) -> Callable[[UUID], Any]:
+    """Stripe comes back with the secret in the address: it is dropped before anybody has to sign in."""
+
+    @wraps(view)
+    def guarded(booking_id: UUID) -> Any:
+        if request.args:
+            return redirect(url_for("bookings.returned", booking_id=booking_id))
+        return view(booking_id)
+
+    return guarded
+
+
 @bp.get("/<uuid:booking_id>/return")
+@_without_secret
 @requires(Role.USER)
 def returned(booking_id: UUID) -> str | BaseResponse:
-    """What is known after a payment; asks again by itself until Stripe's webhook has confirmed it.
-
-    Stripe comes back with the secret in the address: it is dropped before anything is shown.
-    """
-    if request.args:
-        return redirect(url_for("bookings.returned", booking_id=booking_id))
+    """What is known after a payment; asks again by itself until Stripe's webhook has confirmed it."""
     found = own_booking_or_404(booking_id)
     if found.booking.status != "PENDING":
         return redirect(url_for("bookings.detail", booking_id=booking_id))

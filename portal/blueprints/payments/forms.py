@@ -9,8 +9,6 @@ from wtforms.validators import InputRequired, Length
 
 from portal.domain.reason import LONGEST_REASON, SHORTEST_REASON
 
-LONGEST_TOKEN = 64
-
 
 def new_token() -> str:
     """The name of one showing of the form: one token, one refund."""
@@ -26,7 +24,5 @@ class RefundPaymentForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def token(self) -> str | None:
-        """The form's token, if it is one of ours."""
-        token = self.form_token.data or ""
-        usable = token.isascii() and token.isprintable() and 0 < len(token) <= LONGEST_TOKEN
-        return token if usable else None
+        """The form's token, if the page had one."""
+        return self.form_token.data or None

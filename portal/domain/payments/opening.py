@@ -6,7 +6,7 @@ or ends, so that a stored key is never older than Stripe's memory of it.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -46,7 +46,7 @@ class OpenPayment:
 
     payment_id: UUID
     intent_id: str
-    client_secret: str
+    client_secret: str = field(repr=False)
     amount: Decimal
     currency: str
     platform_fee: Decimal

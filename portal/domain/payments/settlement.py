@@ -21,6 +21,7 @@ from portal.domain.payments.facts import (
     log_payment_step,
 )
 from portal.domain.payments.giving_back import LATE, give_back
+from portal.domain.refunds.facts import paid_status
 from portal.domain.unmatched import log_unmatched
 from portal.models import BookingStatus, OfferStatus, Payment, PaymentStatus, TransactionEventType
 
@@ -83,6 +84,7 @@ def _succeed(session: Session, payment: Payment, sale: Sale, seen: StripeIntent,
         _confirm(session, payment, sale, told)
     else:
         give_back(session, payment.id, reason=LATE, now=told.now)
+    payment.status = paid_status(session, payment)  # a refund made in Stripe may have been heard of first
 
 
 def _confirm(session: Session, payment: Payment, sale: Sale, told: Told) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.models import Booking, CallOffer, Payment, Refund, RefundStatus
+from portal.models import Booking, CallOffer, Payment, PaymentStatus, Refund, RefundStatus
 from portal.models.currency import to_decimal
 
 COUNTED = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
@@ -38,6 +38,12 @@ def refunded_minor(session: Session, payment_id: UUID, *statuses: RefundStatus) 
 def left_minor(session: Session, payment: Payment) -> int:
     """Minor units of a payment that nobody asked back yet."""
     return payment.amount_minor - refunded_minor(session, payment.id, *COUNTED)
+
+
+def paid_status(session: Session, payment: Payment) -> PaymentStatus:
+    """How a payment that went through stands: REFUNDED when all of it was given back."""
+    whole = refunded_minor(session, payment.id, RefundStatus.SUCCEEDED) >= payment.amount_minor
+    return PaymentStatus.REFUNDED if whole else PaymentStatus.SUCCEEDED
 
 
 def seller_of(session: Session, payment: Payment) -> UUID:

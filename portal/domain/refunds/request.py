@@ -1,5 +1,6 @@
 """Asking for a refund: checked on the locked payment and stored with its key, before anything is sent."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -34,13 +35,14 @@ def request_refund(
 ) -> Refund:
     """Store a refund of `amount`, a decimal amount as typed, or of all that is left; it is sent afterwards.
 
-    The same `form_token` gives the same refund. Raises NotFound or RefundRefused.
+    The same `form_token` of a payment gives the same refund. Raises NotFound or RefundRefused.
     """
     payment = lock_payment(session, payment_id)
     if payment is None:
         log_error(REFUSAL, actor.kind, None, actor.id, _by(actor, payment_id) | {"error": "payment_not_found"})
         raise NotFound("Ce paiement n’existe pas.", event=REFUSAL)
-    before = _by_token(session, form_token)
+    token = None if form_token is None else _stored_token(payment_id, actor, form_token)
+    before = _by_token(session, token)
     if before is not None:
         return before
     reason = clean_reason(reason)
@@ -48,13 +50,17 @@ def request_refund(
         raise _refused(payment, actor, "invalid_reason", REASON_WANTED, words=REASON_LENGTHS)
     left = _refundable(session, payment, actor)
     minor = left if amount is None else _parsed(payment, actor, amount, left)
-    return _store(session, payment, minor, reason, actor, form_token, now)
+    return _store(session, payment, minor, reason, actor, token, now)
 
 
-def _by_token(session: Session, form_token: str | None) -> Refund | None:
-    if form_token is None:
-        return None
-    return session.scalar(select(Refund).where(Refund.form_token == form_token))
+def _stored_token(payment_id: UUID, actor: Actor, form_token: str) -> str:
+    """A token names a refund of one payment, asked for by people or by a rule; it may be any text."""
+    whole = f"{payment_id}:{actor.kind}:{form_token}"
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _by_token(session: Session, token: str | None) -> Refund | None:
+    return None if token is None else session.scalar(select(Refund).where(Refund.form_token == token))
 
 
 def _refundable(session: Session, payment: Payment, actor: Actor) -> int:
@@ -62,6 +68,9 @@ def _refundable(session: Session, payment: Payment, actor: Actor) -> int:
     if payment.status not in {PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED}:
         message = "Ce paiement n’a pas abouti : il n’y a rien à rembourser."
         raise _refused(payment, actor, "payment_not_succeeded", message, status=409)
+    if payment.stripe_payment_intent_id is None:
+        message = "L’identifiant de ce paiement chez Stripe n’est pas connu : remboursez-le dans Stripe."
+        raise _refused(payment, actor, "unknown_intent", message, status=409)
     disputed = select(Dispute.id).where(Dispute.payment_id == payment.id, Dispute.status.not_in(WON))
     if session.scalar(disputed.limit(1)) is not None:
         message = "Ce paiement est en litige : la banque du client décide, Stripe refuse tout remboursement."
@@ -93,7 +102,7 @@ def _store(
     minor: int,
     reason: str,
     actor: Actor,
-    form_token: str | None,
+    token: str | None,
     now: datetime,
 ) -> Refund:
     refund_id = uuid7()
@@ -107,7 +116,7 @@ def _store(
         initiated_by=actor.user_id,
         idempotency_key=f"cs-re:{refund_id}",
         params=_params(payment, refund_id, minor),
-        form_token=form_token,
+        form_token=token,
         next_send_at=now,
     )
     session.add(refund)
@@ -118,12 +127,13 @@ def _store(
 
 def _params(payment: Payment, refund_id: UUID, minor: int) -> dict[str, Any]:
     """The creator gives back the share, the platform its fee: nobody keeps money of a call that is refunded."""
+    fee_back = {"refund_application_fee": True} if payment.platform_fee_minor else {}  # Stripe refuses it without
     return {
         "payment_intent": payment.stripe_payment_intent_id,
         "amount": minor,
         "reason": "requested_by_customer",
         "reverse_transfer": True,
-        "refund_application_fee": True,
+        **fee_back,
         "metadata": {
             "refund_id": str(refund_id),
             "payment_id": str(payment.id),

@@ -120,12 +120,14 @@ def _record(session: Session, claim: Claim, created: StripeRefund | None, now: d
     if created is not None:
         settle_refund(session, created, told)
         return
-    sent = claim.previous_sent_at
-    if now - claim.first_sent_at < KEY_AGE_LIMIT or (sent is not None and now - sent < SETTLES_WITHIN):
-        return
     locked = lock_refund(session, claim.refund_id)
-    if locked is not None and _is_waiting(locked[0], claim):
-        finish_refund(session, *locked, RefundStatus.FAILED, NEVER_MADE, told)
+    if locked is None or not _is_waiting(locked[0], claim) or now - claim.first_sent_at < KEY_AGE_LIMIT:
+        return
+    sent = claim.previous_sent_at
+    if sent is not None and now - sent < SETTLES_WITHIN:
+        locked[0].next_send_at = now + SETTLES_WITHIN  # sooner, this look would count as a fresh sending for ever
+        return
+    finish_refund(session, *locked, RefundStatus.FAILED, NEVER_MADE, told)
 
 
 def _is_waiting(refund: Refund, claim: Claim) -> bool:

@@ -12,7 +12,7 @@ from portal.audit.system_log import log_critical, log_error, log_info, log_warni
 from portal.audit.transaction_log import log_refund
 from portal.domain.gateway import StripeRefund
 from portal.domain.refunds.effect import fee_part
-from portal.domain.refunds.facts import amount_of, lock_payment, lock_refund, refund_facts, refunded_minor
+from portal.domain.refunds.facts import amount_of, lock_payment, lock_refund, paid_status, refund_facts
 from portal.domain.unmatched import log_unmatched
 from portal.models import (
     LogActor,
@@ -95,8 +95,8 @@ def finish_refund(
     refund.next_send_at = refund.lease_until = None
     refund.failure_reason = why[:LONGEST_FAILURE] if status is RefundStatus.FAILED else None
     session.flush()
-    whole = refunded_minor(session, payment.id, RefundStatus.SUCCEEDED) >= payment.amount_minor
-    payment.status = PaymentStatus.REFUNDED if whole else PaymentStatus.SUCCEEDED
+    if payment.status in {PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED}:  # else its success has yet to be told
+        payment.status = paid_status(session, payment)
     _log_finished(session, refund, payment, told)
 
 
