@@ -102,6 +102,15 @@ def test_a_disputed_payment_is_refunded_only_when_it_was_won(
     assert acts.last("REFUND_VALIDATION_ERROR").details["error"] == "payment_disputed"
 
 
+@pytest.mark.parametrize("status", ["warning_needs_response", "warning_under_review", "warning_closed"])
+def test_an_inquiry_stops_no_refund(
+    sales: Sales, admin: User, paid: Payment, disputed: dict[str, Any], status: str
+) -> None:
+    sales.dispute().status = status
+    sales.session.commit()
+    assert sales.ask_back(paid, admin).amount_minor == 10_000
+
+
 def test_a_transfer_and_its_reversals_are_told_once_each(
     acts: Acts, sales: Sales, admin: User, paid: Payment, deliver: Any, process: Any
 ) -> None:

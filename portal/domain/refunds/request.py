@@ -20,7 +20,8 @@ from portal.models import Dispute, Payment, PaymentStatus, Refund, RefundStatus,
 from portal.models.currency import to_decimal
 
 REFUSAL = "REFUND_VALIDATION_ERROR"
-WON = ("won", "warning_closed")
+REFUNDABLE = ("won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed")
+"""Disputes that stop no refund: decided for us, or mere inquiries, which a refund ends. Source: Stripe, Inquiries."""
 
 
 def request_refund(
@@ -71,7 +72,7 @@ def _refundable(session: Session, payment: Payment, actor: Actor) -> int:
     if payment.stripe_payment_intent_id is None:
         message = "L’identifiant de ce paiement chez Stripe n’est pas connu : remboursez-le dans Stripe."
         raise _refused(payment, actor, "unknown_intent", message, status=409)
-    disputed = select(Dispute.id).where(Dispute.payment_id == payment.id, Dispute.status.not_in(WON))
+    disputed = select(Dispute.id).where(Dispute.payment_id == payment.id, Dispute.status.not_in(REFUNDABLE))
     if session.scalar(disputed.limit(1)) is not None:
         message = "Ce paiement est en litige : la banque du client décide, Stripe refuse tout remboursement."
         raise _refused(payment, actor, "payment_disputed", message, status=409)
