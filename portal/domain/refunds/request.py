@@ -21,7 +21,7 @@ from portal.models.currency import to_decimal
 
 REFUSAL = "REFUND_VALIDATION_ERROR"
 REFUNDABLE = ("won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed")
-"""Disputes that stop no refund: decided for us, or mere inquiries, which a refund ends. Source: Stripe, Inquiries."""
+"""Disputes that stop no refund: decided for us, or inquiries, which a refund ends. Source: Stripe, Inquiries."""
 
 
 def request_refund(
