@@ -171,4 +171,4 @@ def test_an_account_that_left_the_platform_is_told_to_both_sides_with_what_to_do
     own = Browser(app).sign_in(zoe.email)
     own.get("/dashboard/creator")
     assert "n’est plus relié à Callastar" in own.words
-    assert "Écrivez à l’équipe Callastar pour le relier de nouveau" in own.words
+    assert "Reliez un compte Stripe" in own.words
