@@ -26,6 +26,11 @@ class Funds:
         return sum(payout.amount_minor for payout in self.reserved_by)
 
     @property
+    def is_short(self) -> bool:
+        """Whether what was asked for is more than there is: money was given back since."""
+        return self.reserved > self.available
+
+    @property
     def left(self) -> int:
         """Minor units that can be asked for now."""
         return max(self.available - self.reserved, 0)

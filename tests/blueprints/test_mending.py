@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from portal.models import Creator, Payout, PayoutStatus, Role, User
 from tests.browser import Browser
@@ -172,3 +173,36 @@ def test_an_account_that_left_the_platform_is_told_to_both_sides_with_what_to_do
     own.get("/dashboard/creator")
     assert "n’est plus relié à Callastar" in own.words
     assert "Reliez un compte Stripe" in own.words
+
+
+def test_an_account_that_was_swapped_is_told_to_both_sides_with_what_to_do(
+    app: Flask, factory: Factory, session: Session
+) -> None:
+    creator = factory.creator(name="Zoé Durand")
+    payout, before = factory.payout(creator), creator.stripe_account_id or ""
+    creator.stripe_account_id = factory.sandbox.create_account(country="FR", currency="eur")["id"]
+    session.add(creator)
+    session.commit()
+    desk = Browser(app).sign_in(factory.admin().email)
+    desk.get(f"/dashboard/admin/creators/{creator.id}")
+    assert "Une demande vise l’ancien compte Stripe" in desk.words
+    assert before in desk.text
+    desk.get(f"/dashboard/admin/payouts/{payout.id}")
+    assert "Le compte Stripe a changé depuis la demande" in desk.words
+    own = Browser(app).sign_in(creator.email)
+    own.get("/dashboard/creator")
+    assert "Votre compte Stripe a changé" in own.words
+    assert "Retirez-la, puis refaites-la" in own.words
+
+
+def test_a_payout_cancelled_for_another_account_says_so_to_both_sides(
+    app: Flask, factory: Factory, session: Session
+) -> None:
+    creator = factory.creator()
+    payout = factory.payout(creator, status=PayoutStatus.CANCELED, failure_code="account_changed")
+    desk = Browser(app).sign_in(factory.admin().email)
+    desk.get(f"/dashboard/admin/payouts/{payout.id}")
+    assert "Annulé : le compte Stripe a changé depuis la demande" in desk.words
+    own = Browser(app).sign_in(creator.email)
+    own.get(f"/dashboard/creator/payouts/{payout.id}")
+    assert "votre compte Stripe a changé entre-temps" in own.words

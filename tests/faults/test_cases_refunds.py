@@ -56,6 +56,10 @@ def test_case_25_a_refund_while_requested_leaves_a_payout_that_stripe_refuses(
     page = Browser(acts.app).sign_in(admin.email).get(f"/dashboard/admin/payouts/{requested.id}/approve").text
     assert "Le solde disponible couvre le montant" in page
     assert 'name="despite"' in page
+    desk = Browser(acts.app).sign_in(admin.email).get(f"/dashboard/admin/creators/{creator.id}").text
+    assert "Des payouts demandés ne sont plus couverts" in desk
+    own = Browser(acts.app).sign_in(creator.email).get("/dashboard/creator").text
+    assert "ne couvre plus votre demande" in own
     acts.approve(admin, requested.id)
     hear(deliver, process)
     assert_books_agree(acts.session, sandbox, requested, S.FAILED, rows=["PAYOUT_APPROVED", "PAYOUT_FAILED"])
