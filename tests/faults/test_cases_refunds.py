@@ -95,6 +95,7 @@ def test_case_25_a_dispute_while_requested_is_shown_before_anybody_approves(
     hear(deliver, process)
     assert_books_agree(acts.session, sandbox, requested, S.REQUESTED, reserved=12_345)
     browser = Browser(acts.app).sign_in(admin.email)
+    assert "Litige ouvert" in browser.get("/dashboard/admin/payouts").text
     assert "1 litige ouvert" in browser.get(f"/dashboard/admin/payouts/{requested.id}").text
     assert 'name="despite"' in browser.get(f"/dashboard/admin/payouts/{requested.id}/approve").text
     sandbox.decide_dispute(dispute["id"], outcome)

@@ -12,7 +12,7 @@ from portal.blueprints.payouts.words import shown_steps, tabs
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.creator_search import find_creator
-from portal.queries.disputes import open_disputes
+from portal.queries.disputes import disputed_creators, open_disputes
 from portal.queries.paging import Cursor
 from portal.queries.payout_life import accepted_at, life_of
 from portal.queries.payout_search import (
@@ -43,6 +43,7 @@ def index() -> str:
         tabs=tabs(search, count_payouts(reading(), now=now), kept),
         creator=find_creator(reading(), search.creator_id) if search.creator_id else None,
         late={row.id for row in page.rows if stuck_since(row, now)},
+        disputed=disputed_creators(reading(), (row.creator_id for row in page.rows)),
         hidden=_hidden(search),
         previous_href=_page_href(page.previous),
         next_href=_page_href(page.next),
