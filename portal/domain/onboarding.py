@@ -11,6 +11,7 @@ from portal.audit.system_log import log_admin_action, log_creator_action, log_er
 from portal.domain.accounts import update_account
 from portal.domain.errors import CreatorRefused, NotFound
 from portal.domain.gateway import ConnectedAccount, StripeFailure, StripeGateway
+from portal.domain.patience import patiently
 from portal.domain.payouts.facts import lock_creator
 from portal.domain.standing import FORBIDDEN
 from portal.domain.work import UnitOfWork
@@ -72,7 +73,8 @@ def _create(
         "settings": {"payouts": {"schedule": {"interval": "manual"}}},
         "metadata": {"creator_id": str(creator_id)},
     }
-    account = gateway.create_account(params, f"cs-ac:{creator_id}:{previous or 'first'}")
+    key = f"cs-ac:{creator_id}:{previous or 'first'}"
+    account = patiently(lambda: gateway.create_account(params, key))
     with work() as session:
         creator = _creator(session, creator_id)
         if creator.stripe_account_id == previous:

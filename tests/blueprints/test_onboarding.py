@@ -85,6 +85,17 @@ def test_two_tabs_at_once_open_one_account(app: Flask, session: Session, newcome
     assert len(told(session, "CREATOR_STRIPE_ACCOUNT_CREATED")) == 1
 
 
+def test_a_key_that_stripe_is_still_working_on_is_waited_for(
+    app: Flask, session: Session, newcomer: Creator, sandbox: Sandbox
+) -> None:
+    browser = Browser(app).sign_in(newcomer.email)
+    browser.get(ACCOUNT)
+    sandbox.faults.add("key_in_use", method="POST", path="/v1/accounts", times=2)
+    browser.submit(ACCOUNT)
+    assert browser.status == 200
+    assert fresh(session, newcomer).stripe_account_id is not None
+
+
 def test_an_account_that_left_the_platform_is_replaced_and_said(
     app: Flask, factory: Factory, session: Session, sandbox: Sandbox
 ) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from portal.audit.actor import Actor
 from portal.audit.system_log import log_info
 from portal.domain.gateway import StripeFailure, StripeGateway, StripeIntent
+from portal.domain.patience import patiently
 from portal.domain.payments import refusals
 from portal.domain.payments.facts import (
     Sale,
@@ -33,10 +34,6 @@ from portal.domain.work import Clock, UnitOfWork
 from portal.models import BookingStatus, Creator, LogActor, Payment, PaymentStatus, TransactionEventType, uuid7
 from portal.models.currency import to_decimal
 
-PAUSES = (0.1, 0.2, 0.4, 0.8, None)
-"""Seconds to wait while the same key is being worked on: two clicks, one intent."""
-
-KEY_IN_USE = 409
 UNDER_WAY = ("succeeded", "processing")
 
 
@@ -172,14 +169,7 @@ def _ask(work: UnitOfWork, gateway: StripeGateway, claim: _Claim, actor: Actor) 
 
 
 def _create(gateway: StripeGateway, claim: _Claim) -> StripeIntent:
-    for pause in PAUSES:
-        try:
-            return gateway.create_intent(claim.params, claim.idempotency_key)
-        except StripeFailure as failure:
-            if failure.http_status != KEY_IN_USE or pause is None:
-                raise
-            time.sleep(pause)
-    raise AssertionError("unreachable: the last pause is None")
+    return patiently(lambda: gateway.create_intent(claim.params, claim.idempotency_key))
 
 
 def _record(
