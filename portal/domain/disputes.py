@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.audit.system_log import log_info, log_warning
 from portal.audit.transaction_log import log_dispute
 from portal.domain.gateway import StripeDispute
-from portal.domain.refunds.facts import lock_payment, seller_of
+from portal.domain.refunds.facts import lock_payment_by_intent, seller_of
 from portal.domain.unmatched import log_unmatched
 from portal.models import Dispute, LogActor, Payment, TransactionEventType, uuid7
 from portal.models.currency import to_decimal
@@ -27,9 +27,7 @@ def settle_dispute(
     `seen` must have been read from Stripe. Whatever event comes first opens the dispute, and what it shows
     already is told once: events come unordered and twice.
     """
-    query = select(Payment.id).where(Payment.stripe_payment_intent_id == seen.payment_intent)
-    payment_id = session.scalar(query) if seen.payment_intent else None
-    payment = None if payment_id is None else lock_payment(session, payment_id)
+    payment = lock_payment_by_intent(session, seen.payment_intent)
     if payment is None:
         log_unmatched(session, "dispute", seen.id, seen.payment_intent)
         return None

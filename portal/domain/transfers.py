@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal.audit.system_log import log_info, log_warning
 from portal.audit.transaction_log import log_transfer
 from portal.domain.gateway import StripeTransfer
-from portal.domain.refunds.facts import lock_payment, seller_of
+from portal.domain.refunds.facts import lock_payment_by_intent, seller_of
 from portal.domain.unmatched import log_unmatched
 from portal.models import LogActor, Payment, TransactionEventType, Transfer, uuid7
 from portal.models.currency import to_decimal
@@ -20,9 +20,7 @@ def settle_transfer(session: Session, seen: StripeTransfer, *, stripe_event_id: 
 
     `seen` must have been read from Stripe. What was taken back never becomes less: late readings are let go.
     """
-    query = select(Payment.id).where(Payment.stripe_payment_intent_id == seen.payment_intent)
-    payment_id = session.scalar(query) if seen.payment_intent else None
-    payment = None if payment_id is None else lock_payment(session, payment_id)
+    payment = lock_payment_by_intent(session, seen.payment_intent)
     if payment is None:
         log_unmatched(session, "transfer", seen.id, seen.payment_intent)
         return None

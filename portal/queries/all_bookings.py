@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session, aliased
 from portal.models import Booking as Booking
 from portal.models import BookingStatus as BookingStatus
 from portal.models import CallOffer, Creator, Payment, PaymentStatus, Refund, User
-from portal.queries.paging import BadParameter, Order, Page, cut_page, parse_cursor, parse_limit, parse_uuid
-from portal.queries.parameters import Arguments, many, one, refuse_unknown
+from portal.queries.paging import Order, Page, cut_page, parse_cursor, parse_limit, parse_uuid
+from portal.queries.parameters import Arguments, many, member, one, refuse_unknown
 from portal.queries.payment_search import WENT_THROUGH, Buyer, Seller
 from portal.queries.time_range import TimeRange, parse_time_range
 
@@ -92,7 +92,7 @@ class AllBookings:
         """The search that an address asks for; `tz` is the reader's zone. Raises BadParameter."""
         refuse_unknown(args, PARAMETERS)
         return cls(
-            statuses=tuple(_status(value) for value in many(args, "status")),
+            statuses=tuple(member("status", value, BookingStatus) for value in many(args, "status")),
             creator_id=parse_uuid("creatorId", one(args, "creatorId")),
             user_id=parse_uuid("userId", one(args, "userId")),
             period=parse_time_range(args, now=now, tz=tz),
@@ -129,13 +129,6 @@ class AllBookings:
         if self.user_id:
             found.append(Booking.user_id == self.user_id)
         return [*found, _mentions(self.text)] if self.text else found
-
-
-def _status(text: str) -> BookingStatus:
-    try:
-        return BookingStatus(text)
-    except ValueError as error:
-        raise BadParameter("status", text, ", ".join(BookingStatus)) from error
 
 
 def _booked(*conditions: ColumnElement[bool]) -> Any:

@@ -12,8 +12,8 @@ from portal.models import BookingStatus as BookingStatus
 from portal.models import CallOffer, Creator, Payment, Refund, RefundStatus
 from portal.models import PaymentStatus as PaymentStatus
 from portal.queries.offer_search import newest_payment
-from portal.queries.paging import BadParameter, Order, Page, cut_page, parse_cursor, parse_limit
-from portal.queries.parameters import Arguments, one, refuse_unknown
+from portal.queries.paging import Order, Page, cut_page, parse_cursor, parse_limit
+from portal.queries.parameters import Arguments, member, one, refuse_unknown
 
 PARAMETERS = frozenset({"status", "cursor", "limit", "tz"})
 
@@ -39,7 +39,7 @@ class BookingSearch:
         refuse_unknown(args, PARAMETERS)
         return cls(
             user_id=user_id,
-            status=_status(one(args, "status")),
+            status=member("status", text, BookingStatus) if (text := one(args, "status")) else None,
             order=Order(parse_cursor(one(args, "cursor"), UUID)),
             limit=parse_limit(one(args, "limit")),
         )
@@ -57,13 +57,6 @@ class BookingSearch:
         """One page."""
         found = session.scalars(self.statement()).all()
         return cut_page(found, self.limit, self.order.cursor)  # type: ignore[type-var]
-
-
-def _status(text: str | None) -> BookingStatus | None:
-    try:
-        return BookingStatus(text) if text else None
-    except ValueError as error:
-        raise BadParameter("status", text or "", ", ".join(BookingStatus)) from error
 
 
 def current_bookings(session: Session, user_id: UUID, *, limit: int) -> Sequence[Booking]:

@@ -15,7 +15,7 @@ from portal.models import Dispute as Dispute
 from portal.models import Refund as Refund
 from portal.models import RefundStatus as RefundStatus
 from portal.queries.paging import BadParameter, Order, Page, cut_page, parse_cursor, parse_limit
-from portal.queries.parameters import Arguments, many, one, refuse_unknown
+from portal.queries.parameters import Arguments, flag, many, member, one, refuse_unknown
 from portal.queries.payment_search import Buyer, Seller, mentions
 from portal.queries.time_range import TimeRange, parse_time_range
 
@@ -75,11 +75,11 @@ class ComplaintSearch:
     def from_args(cls, args: Arguments, *, tz: str, now: datetime) -> "ComplaintSearch":
         """The search that an address asks for; `tz` is the reader's zone. Raises BadParameter."""
         refuse_unknown(args, PARAMETERS)
-        kind = _kind(one(args, "kind"))
+        kind = member("kind", one(args, "kind") or Kind.REFUNDS, Kind)
         return cls(
             kind=kind,
             statuses=tuple(_status(kind, value) for value in many(args, "status")),
-            is_open=_flag(one(args, "open")),
+            is_open=flag(args, "open"),
             period=parse_time_range(args, now=now, tz=tz),
             text=one(args, "q") or "",
             order=Order(parse_cursor(one(args, "cursor"), UUID)),
@@ -129,24 +129,11 @@ class ComplaintSearch:
         return found
 
 
-def _kind(text: str | None) -> Kind:
-    try:
-        return Kind(text) if text else Kind.REFUNDS
-    except ValueError as error:
-        raise BadParameter("kind", text or "", ", ".join(Kind)) from error
-
-
 def _status(kind: Kind, text: str) -> str:
     known = list(RefundStatus) if kind is Kind.REFUNDS else DISPUTE_STATUSES
     if text not in known:
         raise BadParameter("status", text, ", ".join(known))
     return text
-
-
-def _flag(text: str | None) -> bool:
-    if text not in {None, "0", "1"}:
-        raise BadParameter("open", text or "", "1 ou 0")
-    return text == "1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from portal.models import Creator, User
-from portal.queries.paging import BadParameter, Order, Page, cut_page, parse_cursor, parse_limit
-from portal.queries.parameters import Arguments, one, refuse_unknown
+from portal.queries.paging import Order, Page, cut_page, parse_cursor, parse_limit
+from portal.queries.parameters import Arguments, member, one, refuse_unknown
 
 PARAMETERS = frozenset({"state", "q", "cursor", "limit"})
 
@@ -45,7 +45,7 @@ class CreatorSearch:
         """The search that an address asks for. Raises BadParameter."""
         refuse_unknown(args, PARAMETERS)
         return cls(
-            state=_state(one(args, "state")),
+            state=member("state", text, CreatorState) if (text := one(args, "state")) else None,
             text=one(args, "q") or "",
             order=Order(parse_cursor(one(args, "cursor"), UUID)),
             limit=parse_limit(one(args, "limit")),
@@ -66,13 +66,6 @@ class CreatorSearch:
         """One page."""
         found = session.scalars(self.statement()).all()
         return cut_page(found, self.limit, self.order.cursor)  # type: ignore[type-var]
-
-
-def _state(text: str | None) -> CreatorState | None:
-    try:
-        return CreatorState(text) if text else None
-    except ValueError as error:
-        raise BadParameter("state", text or "", ", ".join(CreatorState)) from error
 
 
 def _mentions(text: str) -> ColumnElement[bool]:

@@ -12,8 +12,8 @@ from portal.models import BookingStatus as BookingStatus
 from portal.models import CallOffer as CallOffer
 from portal.models import OfferStatus as OfferStatus
 from portal.models import Payment
-from portal.queries.paging import BadParameter, Order, Page, cut_page, parse_cursor, parse_limit
-from portal.queries.parameters import Arguments, one, refuse_unknown
+from portal.queries.paging import Order, Page, cut_page, parse_cursor, parse_limit
+from portal.queries.parameters import Arguments, member, one, refuse_unknown
 
 PARAMETERS = frozenset({"status", "cursor", "limit", "tz"})
 
@@ -33,7 +33,7 @@ class OfferSearch:
         refuse_unknown(args, PARAMETERS)
         return cls(
             creator_id=creator_id,
-            status=_status(one(args, "status")),
+            status=member("status", text, OfferStatus) if (text := one(args, "status")) else None,
             order=Order(parse_cursor(one(args, "cursor"), UUID)),
             limit=parse_limit(one(args, "limit")),
         )
@@ -51,13 +51,6 @@ class OfferSearch:
         """One page."""
         found = session.scalars(self.statement()).all()
         return cut_page(found, self.limit, self.order.cursor)  # type: ignore[type-var]
-
-
-def _status(text: str | None) -> OfferStatus | None:
-    try:
-        return OfferStatus(text) if text else None
-    except ValueError as error:
-        raise BadParameter("status", text or "", ", ".join(OfferStatus)) from error
 
 
 def count_offers(session: Session, creator_id: UUID) -> Mapping[OfferStatus, int]:

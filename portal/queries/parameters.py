@@ -3,10 +3,12 @@
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
 
 from portal.queries.paging import BadParameter
 
+W = TypeVar("W", bound=StrEnum)
 LONGEST = 500
 BROKEN = re.compile("[\x00\ud800-\udfff]")
 
@@ -60,6 +62,22 @@ def one(args: Arguments, name: str) -> str | None:
     if len(values) > 1:
         raise BadParameter(name, ", ".join(values), "une seule valeur")
     return values[0] if values else None
+
+
+def member(name: str, text: str, kind: type[W]) -> W:
+    """The member of a closed set that `text` names. Raises BadParameter."""
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise BadParameter(name, text, ", ".join(kind)) from error
+
+
+def flag(args: Arguments, name: str) -> bool:
+    """Whether a parameter is 1; 0 and nothing are alike. Raises BadParameter."""
+    text = one(args, name)
+    if text not in {None, "0", "1"}:
+        raise BadParameter(name, text or "", "1 ou 0")
+    return text == "1"
 
 
 def choice(args: Arguments, name: str, allowed: Iterable[str]) -> Choice:

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session, aliased
 from portal.models import Booking, CallOffer, Creator, Dispute, Refund, RefundStatus, Transfer, User
 from portal.models import Payment as Payment
 from portal.models import PaymentStatus as PaymentStatus
-from portal.queries.paging import BadParameter, Order, Page, cut_page, parse_cursor, parse_limit, parse_uuid
-from portal.queries.parameters import Arguments, many, one, refuse_unknown
+from portal.queries.paging import Order, Page, cut_page, parse_cursor, parse_limit, parse_uuid
+from portal.queries.parameters import Arguments, many, member, one, refuse_unknown
 from portal.queries.time_range import TimeRange, parse_time_range
 
 PARAMETERS = frozenset({"status", "creatorId", "from", "to", "tz", "q", "cursor", "limit"})
@@ -77,7 +77,7 @@ class PaymentSearch:
         """The search that an address asks for; `tz` is the reader's zone. Raises BadParameter."""
         refuse_unknown(args, PARAMETERS)
         return cls(
-            statuses=tuple(_status(value) for value in many(args, "status")),
+            statuses=tuple(member("status", value, PaymentStatus) for value in many(args, "status")),
             creator_id=parse_uuid("creatorId", one(args, "creatorId")),
             period=parse_time_range(args, now=now, tz=tz),
             text=one(args, "q") or "",
@@ -117,13 +117,6 @@ class PaymentSearch:
         if self.creator_id:
             found.append(CallOffer.creator_id == self.creator_id)
         return [*found, mentions(self.text)] if self.text else found
-
-
-def _status(text: str) -> PaymentStatus:
-    try:
-        return PaymentStatus(text)
-    except ValueError as error:
-        raise BadParameter("status", text, ", ".join(PaymentStatus)) from error
 
 
 def _sold(*conditions: ColumnElement[bool]) -> Any:

@@ -12,8 +12,8 @@ from portal.models import Creator, User
 from portal.models import Payout as Payout
 from portal.models import PayoutRoute as PayoutRoute
 from portal.models import PayoutStatus as PayoutStatus
-from portal.queries.paging import BadParameter, Order, Page, cut_page, parse_cursor, parse_limit, parse_uuid
-from portal.queries.parameters import Arguments, many, one, refuse_unknown
+from portal.queries.paging import Order, Page, cut_page, parse_cursor, parse_limit, parse_uuid
+from portal.queries.parameters import Arguments, flag, many, member, one, refuse_unknown
 from portal.queries.time_range import TimeRange, parse_time_range
 
 UNSENT = timedelta(minutes=15)
@@ -42,8 +42,8 @@ class PayoutSearch:
         refuse_unknown(args, PARAMETERS)
         return cls(
             now=now,
-            statuses=tuple(_status(value) for value in many(args, "status")),
-            stuck=_flag("stuck", one(args, "stuck")),
+            statuses=tuple(member("status", value, PayoutStatus) for value in many(args, "status")),
+            stuck=flag(args, "stuck"),
             creator_id=parse_uuid("creatorId", one(args, "creatorId")),
             period=parse_time_range(args, now=now, tz=tz),
             text=one(args, "q") or "",
@@ -78,19 +78,6 @@ class PayoutSearch:
         if self.creator_id:
             found.append(Payout.creator_id == self.creator_id)
         return [*found, _mentions(self.text)] if self.text else found
-
-
-def _status(text: str) -> PayoutStatus:
-    try:
-        return PayoutStatus(text)
-    except ValueError as error:
-        raise BadParameter("status", text, ", ".join(PayoutStatus)) from error
-
-
-def _flag(name: str, text: str | None) -> bool:
-    if text not in {None, "0", "1"}:
-        raise BadParameter(name, text or "", "1 ou 0")
-    return text == "1"
 
 
 def _mentions(text: str) -> ColumnElement[bool]:

@@ -25,9 +25,9 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from portal.domain.keys import KEY_AGE_LIMIT
 from portal.domain.payouts.facts import reserved_minor
 from portal.domain.payouts.retry import QUIET, RETRIED
-from portal.domain.payouts.sending import KEY_AGE_LIMIT
 from portal.models import AttemptState, Creator, Payout, User, metadata
 from portal.models import PayoutStatus as S
 from portal.models.payout import MOVES, RESERVED

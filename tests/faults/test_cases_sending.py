@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from portal.domain.keys import KEY_AGE_LIMIT
 from portal.domain.payouts import answers, sending
 from portal.models import Payout, User
 from portal.models import PayoutStatus as S
@@ -273,11 +274,11 @@ def test_case_14_each_of_lease_age_and_attempt_is_checked_right_before_the_post(
     def later(work: Any, gateway: Any, claim: Any, clock: Any) -> Any:
         acts.session.execute(text(f"update payout_attempt set {changes[change]}"))
         acts.session.commit()
-        late = (lambda: clock() + sending.KEY_AGE_LIMIT) if change == "age" else clock
+        late = (lambda: clock() + KEY_AGE_LIMIT) if change == "age" else clock
         return create(work, gateway, claim, late)
 
     monkeypatch.setattr(sending, "_create", later)
-    monkeypatch.setattr(acts.gateway, "timeout", sending.KEY_AGE_LIMIT)  # a lease that outlives the key
+    monkeypatch.setattr(acts.gateway, "timeout", KEY_AGE_LIMIT)  # a lease that outlives the key
     with acts.counted_posts() as keys:
         acts.approve(admin, requested.id)
     assert keys == []

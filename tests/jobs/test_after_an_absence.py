@@ -90,3 +90,4 @@ def test_a_real_server_records_who_signs_in_first(
             return session.scalar(query) == 1
 
         wait_until(recorded, "the sign-in to be recorded")
+        assert recorded()

@@ -9,12 +9,12 @@ from flask_babel import gettext as _
 from portal.blueprints.access import requires, with_query
 from portal.blueprints.all_bookings import bp
 from portal.blueprints.filters import select_timezone
+from portal.blueprints.lists import hidden, kept, page_href
 from portal.blueprints.traces.words import shown_step
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.all_bookings import AllBookings, BookingStatus, count_bookings, find_booked, name_of
 from portal.queries.creator_search import find_creator
-from portal.queries.paging import Cursor
 from portal.queries.trace import find_trace
 from portal.queries.trace_rows import TraceKind
 from portal.unit_of_work import reading
@@ -36,18 +36,18 @@ def index() -> str:
         page=page,
         totals=search.totals(reading()),
         tabs=_tabs(search),
-        hidden=_hidden("status", "creatorId", "userId"),
+        hidden=hidden("status", "creatorId", "userId"),
         creator=find_creator(reading(), search.creator_id) if search.creator_id else None,
         user_name=name_of(reading(), search.user_id) if search.user_id else None,
         now=utc_now(),
-        previous_href=_page_href(page.previous),
-        next_href=_page_href(page.next),
+        previous_href=page_href(page.previous),
+        next_href=page_href(page.next),
         without=lambda **gone: with_query(cursor=None, **gone),
     )
 
 
 def _tabs(search: AllBookings) -> list[dict[str, Any]]:
-    kept: dict[str, Any] = {name: value for name in KEPT if (value := request.args.get(name))}
+    stay = kept(*KEPT)
     counts = count_bookings(reading())
     labels = {
         BookingStatus.PENDING: _("À payer"),
@@ -55,22 +55,13 @@ def _tabs(search: AllBookings) -> list[dict[str, Any]]:
         BookingStatus.COMPLETED: _("Terminées"),
         BookingStatus.CANCELLED: _("Annulées"),
     }
-    everything = {"label": _("Toutes"), "href": url_for("all_bookings.index", **kept)}
+    everything = {"label": _("Toutes"), "href": url_for("all_bookings.index", **stay)}
     tabs: list[dict[str, Any]] = [everything | {"current": not search.statuses, "count": sum(counts.values())}]
     for status, label in labels.items():
-        href = url_for("all_bookings.index", status=status, **kept)
+        href = url_for("all_bookings.index", status=status, **stay)
         current = search.statuses == (status,)
         tabs.append({"label": label, "href": href, "current": current, "count": counts.get(status, 0)})
     return tabs
-
-
-def _hidden(*names: str) -> list[tuple[str, str]]:
-    """The filters that the search box keeps."""
-    return [(name, value) for name in names for value in request.args.getlist(name)]
-
-
-def _page_href(cursor: Cursor | None) -> str | None:
-    return with_query(cursor=cursor.encode()) if cursor else None
 
 
 @bp.get("/<uuid:booking_id>")

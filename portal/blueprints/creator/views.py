@@ -1,15 +1,15 @@
 """A creator's balance, payouts and history."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 from flask import abort, render_template, request
 
-from portal.blueprints.access import gateway, me, requires, with_query
+from portal.blueprints.access import gateway, me, requires
 from portal.blueprints.creator import bp
 from portal.blueprints.creator.words import shown_steps
 from portal.blueprints.filters import select_timezone
+from portal.blueprints.lists import page_href
 from portal.domain.creators import Creator
 from portal.domain.people import Role
 from portal.domain.standing import Problem, Standing, problems_of, read_standing
@@ -72,13 +72,9 @@ def history() -> str:
         "creator/history.html",
         page=page,
         narrowed=wanted.narrowed,
-        previous_href=_page_href(page.previous),
-        next_href=_page_href(page.next),
+        previous_href=page_href(page.previous),
+        next_href=page_href(page.next),
     )
-
-
-def _page_href(cursor: Any) -> str | None:
-    return with_query(cursor=cursor.encode()) if cursor else None
 
 
 @bp.get("/payouts/<uuid:payout_id>")

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 
 from portal.blueprints.access import gateway, requires, with_query
 from portal.blueprints.creators import bp
+from portal.blueprints.lists import page_href
 from portal.domain.creators import Creator
 from portal.domain.people import Role
 from portal.domain.standing import problems_of, read_standing
@@ -20,7 +21,6 @@ from portal.queries.creator_search import (
     find_creator,
 )
 from portal.queries.disputes import open_disputes
-from portal.queries.paging import Cursor
 from portal.queries.payout_search import former_accounts, recent_payouts
 from portal.unit_of_work import reading
 
@@ -38,8 +38,8 @@ def index() -> str:
         search=search,
         page=page,
         tabs=_tabs(search, count_creators(reading())),
-        previous_href=_page_href(page.previous),
-        next_href=_page_href(page.next),
+        previous_href=page_href(page.previous),
+        next_href=page_href(page.next),
         without=lambda **gone: with_query(cursor=None, **gone),
     )
 
@@ -60,10 +60,6 @@ def _tabs(search: CreatorSearch, counts: CreatorCounts) -> list[dict[str, object
             {"label": label, "href": href, "count": counts.by_state[state], "current": search.state is state}
         )
     return tabs
-
-
-def _page_href(cursor: Cursor | None) -> str | None:
-    return with_query(cursor=cursor.encode()) if cursor else None
 
 
 def creator_or_404(creator_id: UUID) -> Creator:

@@ -8,12 +8,12 @@ from flask_babel import gettext as _
 
 from portal.blueprints.access import requires, with_query
 from portal.blueprints.filters import select_timezone
+from portal.blueprints.lists import hidden, kept, page_href
 from portal.blueprints.payments import bp
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.complaint_search import ComplaintCounts, ComplaintSearch, Kind, count_complaints
 from portal.queries.creator_search import find_creator
-from portal.queries.paging import Cursor
 from portal.queries.payment_search import (
     PaymentDetail,
     PaymentSearch,
@@ -39,42 +39,29 @@ def index() -> str:
         page=page,
         totals=search.totals(reading()),
         tabs=_payment_tabs(search),
-        hidden=_hidden("status", "creatorId"),
+        hidden=hidden("status", "creatorId"),
         creator=find_creator(reading(), search.creator_id) if search.creator_id else None,
-        previous_href=_page_href(page.previous),
-        next_href=_page_href(page.next),
+        previous_href=page_href(page.previous),
+        next_href=page_href(page.next),
         without=lambda **gone: with_query(cursor=None, **gone),
     )
 
 
 def _payment_tabs(search: PaymentSearch) -> list[dict[str, Any]]:
-    kept, counts = _kept(*KEPT), count_payments(reading())
+    stay, counts = kept(*KEPT), count_payments(reading())
     labels = {
         PaymentStatus.SUCCEEDED: _("Réussis"),
         PaymentStatus.PENDING: _("En attente"),
         PaymentStatus.FAILED: _("Échoués"),
         PaymentStatus.REFUNDED: _("Remboursés"),
     }
-    everything = {"label": _("Tous"), "href": url_for("payments.index", **kept), "current": not search.statuses}
+    everything = {"label": _("Tous"), "href": url_for("payments.index", **stay), "current": not search.statuses}
     tabs: list[dict[str, Any]] = [everything | {"count": sum(counts.values())}]
     for status in GROUPS:
-        href = url_for("payments.index", status=status, **kept)
+        href = url_for("payments.index", status=status, **stay)
         current = search.statuses == (status,)
         tabs.append({"label": labels[status], "href": href, "current": current, "count": counts.get(status, 0)})
     return tabs
-
-
-def _hidden(*names: str) -> list[tuple[str, str]]:
-    """The filters that the search box keeps."""
-    return [(name, value) for name in names for value in request.args.getlist(name)]
-
-
-def _kept(*names: str) -> dict[str, Any]:
-    return {name: value for name in names if (value := request.args.get(name))}
-
-
-def _page_href(cursor: Cursor | None) -> str | None:
-    return with_query(cursor=cursor.encode()) if cursor else None
 
 
 def payment_or_404(payment_id: UUID) -> PaymentDetail:
@@ -105,16 +92,16 @@ def complaints() -> str:
         page=page,
         totals=search.totals(reading()),
         tabs=_complaint_tabs(search, count_complaints(reading())),
-        hidden=_hidden("kind", "open", "status"),
+        hidden=hidden("kind", "open", "status"),
         now=utc_now(),
-        previous_href=_page_href(page.previous),
-        next_href=_page_href(page.next),
+        previous_href=page_href(page.previous),
+        next_href=page_href(page.next),
         without=lambda **gone: with_query(cursor=None, **gone),
     )
 
 
 def _complaint_tabs(search: ComplaintSearch, counts: ComplaintCounts) -> list[dict[str, Any]]:
-    kept = _kept("q", "from", "to", "tz", "limit")
+    stay = kept("q", "from", "to", "tz", "limit")
     rows = (
         (_("Litiges ouverts"), Kind.DISPUTES, True, counts.open_disputes),
         (_("Tous les litiges"), Kind.DISPUTES, False, counts.disputes),
@@ -124,7 +111,7 @@ def _complaint_tabs(search: ComplaintSearch, counts: ComplaintCounts) -> list[di
     return [
         {
             "label": label,
-            "href": url_for("payments.complaints", kind=kind, open=1 if is_open else None, **kept),
+            "href": url_for("payments.complaints", kind=kind, open=1 if is_open else None, **stay),
             "current": search.kind is kind and search.is_open is is_open and not search.statuses,
             "count": count,
         }

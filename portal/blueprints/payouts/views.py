@@ -7,13 +7,13 @@ from flask import abort, render_template, request, url_for
 
 from portal.blueprints.access import me, requires, settings, with_query
 from portal.blueprints.filters import select_timezone
+from portal.blueprints.lists import kept, page_href
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.words import shown_steps, tabs
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.creator_search import find_creator
 from portal.queries.disputes import disputed_creators, open_disputes
-from portal.queries.paging import Cursor
 from portal.queries.payout_life import accepted_at, life_of
 from portal.queries.payout_search import (
     PayoutDetail,
@@ -34,32 +34,27 @@ def index() -> str:
     """The queue: what waits for a decision and what stands still come first, as tabs."""
     now = utc_now()
     search = PayoutSearch.from_args(request.args, tz=select_timezone(), now=now)
-    kept = {name: value for name in KEPT if (value := request.args.get(name))}
     page = search.page(reading())
     return render_template(
         "payouts/index.html",
         search=search,
         page=page,
-        tabs=tabs(search, count_payouts(reading(), now=now), kept),
+        tabs=tabs(search, count_payouts(reading(), now=now), kept(*KEPT)),
         creator=find_creator(reading(), search.creator_id) if search.creator_id else None,
         late={row.id for row in page.rows if stuck_since(row, now)},
         disputed=disputed_creators(reading(), (row.creator_id for row in page.rows)),
         hidden=_hidden(search),
-        previous_href=_page_href(page.previous),
-        next_href=_page_href(page.next),
+        previous_href=page_href(page.previous),
+        next_href=page_href(page.next),
         without=lambda **gone: with_query(cursor=None, **gone),
     )
 
 
 def _hidden(search: PayoutSearch) -> list[tuple[str, Any]]:
     """The filters that the search box keeps."""
-    kept: list[tuple[str, Any]] = [("status", status) for status in search.statuses]
-    kept += [("stuck", 1)] if search.stuck else []
-    return kept + ([("creatorId", search.creator_id)] if search.creator_id else [])
-
-
-def _page_href(cursor: Cursor | None) -> str | None:
-    return with_query(cursor=cursor.encode()) if cursor else None
+    found: list[tuple[str, Any]] = [("status", status) for status in search.statuses]
+    found += [("stuck", 1)] if search.stuck else []
+    return found + ([("creatorId", search.creator_id)] if search.creator_id else [])
 
 
 def payout_or_404(payout_id: UUID) -> PayoutDetail:

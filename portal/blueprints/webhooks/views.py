@@ -4,11 +4,11 @@ from flask import abort, render_template, request, url_for
 
 from portal.blueprints.access import requires, with_query
 from portal.blueprints.filters import select_timezone
+from portal.blueprints.lists import kept, page_href
 from portal.blueprints.webhooks import bp
 from portal.blueprints.webhooks.words import state_label, tabs
 from portal.domain.people import Role
 from portal.domain.work import utc_now
-from portal.queries.paging import Cursor
 from portal.queries.webhook_entry import StripeEvent, find_event, find_webhook, shown_body
 from portal.queries.webhook_health import inbox_health
 from portal.queries.webhook_search import WebhookSearch
@@ -25,21 +25,16 @@ def index() -> str:
     now = utc_now()
     search = WebhookSearch.from_args(request.args, tz=select_timezone(), now=now)
     page = search.page(reading())
-    kept = {name: value for name in KEPT if (value := request.args.get(name))}
     return render_template(
         "webhooks/index.html",
         search=search,
         page=page,
         now=now,
-        tabs=tabs(search, inbox_health(reading(), now=now), kept),
-        previous_href=_page_href(page.previous),
-        next_href=_page_href(page.next),
+        tabs=tabs(search, inbox_health(reading(), now=now), kept(*KEPT)),
+        previous_href=page_href(page.previous),
+        next_href=page_href(page.next),
         without=lambda **gone: with_query(cursor=None, **gone),
     )
-
-
-def _page_href(cursor: Cursor | None) -> str | None:
-    return with_query(cursor=cursor.encode()) if cursor else None
 
 
 def event_or_404(event_id: str) -> StripeEvent:

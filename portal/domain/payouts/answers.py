@@ -16,6 +16,7 @@ from portal.audit.system_log import (
 from portal.audit.transaction_log import log_error as log_transaction_error
 from portal.domain.creators import hold_payouts
 from portal.domain.gateway import StripeFailure, StripePayout, Verdict
+from portal.domain.keys import next_sending
 from portal.domain.payouts.facts import (
     amount_of,
     lock_newest_attempt,
@@ -36,7 +37,6 @@ from portal.models import (
     TransactionEventType,
 )
 
-BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
 FIRST_CHECK = timedelta(hours=1)
 ANOMALY = "Anomalie chez Stripe sur un payout : vérification en cours"
 """Why payouts are blocked when Stripe holds one that we cannot explain; creators read it."""
@@ -194,7 +194,7 @@ def failure_facts(payout: Payout, source: str, now: datetime) -> dict[str, Any]:
 
 def _wait(session: Session, payout: Payout, attempt: PayoutAttempt, failure: StripeFailure, now: datetime) -> None:
     attempt.lease_until = None
-    attempt.next_send_at = now + BACK_OFF[min(attempt.send_count, len(BACK_OFF)) - 1]
+    attempt.next_send_at = next_sending(now, attempt.send_count)
     facts = payout_facts(payout) | failure.facts()
     facts |= {"attemptId": attempt.id, "nextCheckAt": attempt.next_send_at}
     if failure.verdict is Verdict.RETRY:

@@ -10,10 +10,11 @@ from portal.audit.actor import Actor
 from portal.audit.system_log import log_admin_action, log_error
 from portal.domain.errors import NotFound, PayoutRefused
 from portal.domain.gateway import StripeFailure, StripeGateway, StripePayout
+from portal.domain.keys import LIST_OVERLAP
 from portal.domain.payouts.attempts import prepare_attempt
 from portal.domain.payouts.facts import has_open, lock_newest_attempt, lock_payout, payout_facts
 from portal.domain.payouts.review import refuse_approval
-from portal.domain.payouts.sending import LIST_OVERLAP, send_payout
+from portal.domain.payouts.sending import send_payout
 from portal.domain.payouts.settlement import settle_payout
 from portal.domain.reason import REASON_LENGTHS, REASON_WANTED, clean_reason, is_reason
 from portal.domain.work import Clock, UnitOfWork

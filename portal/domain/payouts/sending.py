@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.audit.system_log import log_info
 from portal.domain.gateway import StripeFailure, StripeGateway, StripePayout
+from portal.domain.keys import KEY_AGE_LIMIT, LIST_OVERLAP
 from portal.domain.payouts import answers
 from portal.domain.payouts.facts import (
     lock_newest_attempt,
@@ -37,8 +38,6 @@ from portal.models import (
     uuid7,
 )
 
-KEY_AGE_LIMIT = timedelta(hours=23)
-LIST_OVERLAP = timedelta(minutes=5)
 ACCOUNT_CHANGED = "account_changed"
 """The failure code, of our own, of a payout that was cancelled because its creator changed accounts."""
 

@@ -19,6 +19,15 @@ def lock_payment(session: Session, payment_id: UUID) -> Payment | None:
     return session.get(Payment, payment_id, with_for_update=True, populate_existing=True)
 
 
+def lock_payment_by_intent(session: Session, payment_intent: str | None) -> Payment | None:
+    """The payment of Stripe's intent, locked and freshly read; None when it is none of ours."""
+    if payment_intent is None:
+        return None
+    query = select(Payment.id).where(Payment.stripe_payment_intent_id == payment_intent)
+    payment_id = session.scalar(query)
+    return None if payment_id is None else lock_payment(session, payment_id)
+
+
 def lock_refund(session: Session, refund_id: UUID) -> tuple[Refund, Payment] | None:
     """A refund and its payment, locked and freshly read, the payment first."""
     payment_id = session.scalar(select(Refund.payment_id).where(Refund.id == refund_id))

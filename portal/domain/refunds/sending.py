@@ -15,15 +15,13 @@ from sqlalchemy.orm import Session
 
 from portal.audit.system_log import log_error
 from portal.domain.gateway import StripeFailure, StripeGateway, StripeRefund, Verdict
+from portal.domain.keys import KEY_AGE_LIMIT, LIST_OVERLAP, next_sending
 from portal.domain.refunds.facts import lock_refund, refund_facts
 from portal.domain.refunds.settlement import Told, finish_refund, settle_refund
 from portal.domain.work import Clock, UnitOfWork
 from portal.models import LogActor, Refund, RefundStatus, uuid7
 
-KEY_AGE_LIMIT = timedelta(hours=23)
 SETTLES_WITHIN = timedelta(minutes=15)
-LIST_OVERLAP = timedelta(minutes=5)
-BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
 NEVER_MADE = "not_created"
 SOURCE = "stripe_api"
 
@@ -150,6 +148,6 @@ def _record_failure(
         finish_refund(session, refund, payment, RefundStatus.FAILED, why, Told(SOURCE, None, now))
         return
     refund.lease_until = None
-    refund.next_send_at = now + BACK_OFF[min(refund.send_count, len(BACK_OFF)) - 1]
+    refund.next_send_at = next_sending(now, refund.send_count)
     facts["nextCheckAt"] = refund.next_send_at
     log_error("STRIPE_API_ERROR", LogActor.SYSTEM, None, None, facts, session=session)

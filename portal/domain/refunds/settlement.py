@@ -12,7 +12,7 @@ from portal.audit.system_log import log_critical, log_error, log_info, log_warni
 from portal.audit.transaction_log import log_refund
 from portal.domain.gateway import StripeRefund
 from portal.domain.refunds.effect import fee_part
-from portal.domain.refunds.facts import amount_of, lock_payment, lock_refund, paid_status, refund_facts
+from portal.domain.refunds.facts import amount_of, lock_payment_by_intent, lock_refund, paid_status, refund_facts
 from portal.domain.unmatched import log_unmatched
 from portal.models import (
     LogActor,
@@ -135,9 +135,7 @@ def _owed(refund: Refund, payment: Payment) -> Decimal:
 
 def _record_foreign(session: Session, seen: StripeRefund, told: Told) -> UUID | None:
     """Somebody refunded at Stripe itself: what is left of the payment must count it."""
-    query = select(Payment.id).where(Payment.stripe_payment_intent_id == seen.payment_intent)
-    payment_id = session.scalar(query) if seen.payment_intent else None
-    payment = None if payment_id is None else lock_payment(session, payment_id)
+    payment = lock_payment_by_intent(session, seen.payment_intent)
     if payment is None:
         log_unmatched(session, "refund", seen.id, seen.payment_intent)
         return None
