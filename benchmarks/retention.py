@@ -6,7 +6,6 @@ run: the measure is the ratio of the two.
 """
 
 import argparse
-import multiprocessing
 import os
 import statistics
 import sys
@@ -17,16 +16,14 @@ from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, text
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
-from werkzeug.datastructures import MultiDict
 
+from benchmarks.log_reader import Latency, reader
 from portal import create_app
 from portal.audit.retention import POLICY, delete_batch
 from portal.config import POLICY_DAYS
@@ -36,13 +33,11 @@ from portal.extensions import db
 from portal.jobs import cleanup_logs
 from portal.jobs.cleanup_logs import Cleanup
 from portal.jobs.runner import carry_out, claim
-from portal.queries.log_search import LogSearch
 
 DAYS_OLD, DAYS_YOUNG = 70, 30
 OLD_SHARE = 0.3652
 """Of the rows, so many are 30 to 100 days old; with the levels below, a third of all rows is due."""
 QUIET_SECONDS = 5.0
-PAUSE_SECONDS = 0.002
 GOAL_ROWS, GOAL_BATCH_MS = 150_000, 100
 ROWS = text("""
 insert into log (created_at, level, type, actor, actor_id, message, metadata, request_id)
@@ -56,16 +51,6 @@ select :start + n * cast(:step as double precision) * interval '1 second',
     gen_random_uuid()
 from generate_series(0, :count - 1) as n
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """What a reader's pages took, in milliseconds."""
-
-    pages: int
-    median: float
-    p95: float
-    longest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,58 +154,6 @@ def timed_batches() -> Iterator[list[float]]:
     finally:
         cleanup_logs.delete_batch = delete_batch
         found += [(b - a) * 1000 for a, b in pairwise(starts)]
-
-
-@contextmanager
-def reader(url: str) -> Iterator[object]:
-    """Somebody in a process of their own who reads one page after another; asking gives what they took since."""
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_read, args=(url, there), daemon=True)
-    process.start()
-    here.recv()
-
-    def ask() -> Latency:
-        here.send("so far")
-        found: Latency = here.recv()
-        return found
-
-    yield ask
-    here.send(None)
-    process.join(timeout=30)
-
-
-def _read(url: str, told: Connection) -> None:
-    engine = create_engine(url)
-    now = datetime.now(UTC)
-    asked = (
-        {},
-        {"level": "ERROR"},
-        {"type": "PAYOUT_"},
-        {"level": "INFO", "to": f"{now - timedelta(days=20):%Y-%m-%d}"},
-    )
-    searches = [LogSearch.from_args(MultiDict(one), now=now, tz="UTC") for one in asked]
-    took: list[float] = []
-    with Session(engine) as session:
-        _page(session, searches[0])
-        told.send("ready")
-        while True:
-            for search in searches:
-                started = time.monotonic()
-                _page(session, search)
-                took.append((time.monotonic() - started) * 1000)
-                time.sleep(PAUSE_SECONDS)
-            if told.poll():
-                if told.recv() is None:
-                    return
-                ordered = sorted(took)
-                p95 = ordered[int(len(ordered) * 0.95)]
-                told.send(Latency(len(took), statistics.median(took), p95, ordered[-1]))
-                took = []
-
-
-def _page(session: Session, search: LogSearch) -> None:
-    search.page(session)
-    session.rollback()
 
 
 @contextmanager
