@@ -28,6 +28,9 @@ from portal.domain.people import (
 from portal.domain.work import utc_now
 from portal.unit_of_work import reading, unit_of_work
 
+READERS = (Role.ADMIN,)
+"""Who may read what admins read."""
+
 P = ParamSpec("P")
 View = Callable[P, Any]
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from portal.models import Log
 from portal.models import LogActor as LogActor
 from portal.models import LogLevel as LogLevel
+from portal.models.log import TRACED_KEYS
 from portal.queries import probes
 from portal.queries.log_entry import COLUMNS, LogEntry
 from portal.queries.paging import (
@@ -92,6 +93,11 @@ class LogSearch:
     def finds_something(self, session: Session) -> bool:
         """Whether any row passes the filters. Raises BadParameter when that takes more than three seconds."""
         return bool(read_within(session, self.statement().limit(1), blame=self.blame))
+
+    def filters(self) -> list[ColumnElement[bool]]:
+        """Every filter as a condition on a row, without the place in the list: what counts and exports read."""
+        named = [or_(*(Log.details[key].astext == self.entity for key in TRACED_KEYS))] if self.entity else []
+        return [*replace(self, order=Order())._conditions(), *self._kinds(), *named]
 
     def _keys(self) -> Any:
         """The page's keys from several walks of an index; None where one walk does."""

@@ -88,7 +88,7 @@ class TransactionSearch:
     def statement(self) -> Any:
         """One row more than a page holds, in the order of reading."""
         place = (TransactionLog.created_at, TransactionLog.id)
-        conditions = [*self.order.conditions(*place), *self._conditions()]
+        conditions = [*self.order.conditions(*place), *self.filters()]
         return select(*COLUMNS).where(*conditions).order_by(*self.order.columns(*place)).limit(self.limit + 1)
 
     def page(self, session: Session) -> Page[TransactionEntry]:
@@ -100,7 +100,8 @@ class TransactionSearch:
         """Whether any row passes the filters. Raises BadParameter when that takes more than three seconds."""
         return bool(read_within(session, self.statement().limit(1), blame=self.blame))
 
-    def _conditions(self) -> list[ColumnElement[bool]]:
+    def filters(self) -> list[ColumnElement[bool]]:
+        """Every filter as a condition on a row, without the place in the list: what counts and exports read."""
         book = TransactionLog
         found = [
             *self.period.conditions(book.created_at),
