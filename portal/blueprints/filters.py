@@ -12,7 +12,7 @@ from babel.numbers import format_currency
 from flask import Flask, g, request, session, url_for
 from flask_babel import format_datetime, format_decimal, format_timedelta, get_locale, lazy_gettext
 
-from portal.blueprints.access import SignedIn, person, settings
+from portal.blueprints.access import READERS, SignedIn, person, settings
 from portal.domain.money import to_decimal
 from portal.domain.people import Role
 from portal.domain.work import utc_now
@@ -137,7 +137,8 @@ def frame() -> dict[str, Any]:
         "density": "normal",
         "home_href": url_for("dashboard.home"),
         "timezone_label": select_timezone(),
-        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role is Role.ADMIN else None,
+        "may_act": somebody is not None and somebody.role is Role.ADMIN,
+        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role in READERS else None,
     }
 
 
@@ -147,7 +148,7 @@ def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:
         return GUEST_NAVIGATION
     if somebody.role is Role.CREATOR:
         return CREATOR_NAVIGATION
-    return admin_navigation() if somebody.role is Role.ADMIN else USER_NAVIGATION
+    return admin_navigation() if somebody.role in READERS else USER_NAVIGATION
 
 
 def admin_navigation() -> Iterable[NavigationItem]:

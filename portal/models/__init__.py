@@ -8,13 +8,22 @@ from portal.models.dispute import Dispute
 from portal.models.job_run import JobRun, RunState
 from portal.models.log import Log, LogActor, LogHourActor, LogHourType, LogLevel
 from portal.models.payment import Payment, PaymentStatus
-from portal.models.payout import AttemptState, Payout, PayoutAttempt, PayoutRoute, PayoutSource, PayoutStatus
+from portal.models.payout import (
+    AttemptState,
+    Payout,
+    PayoutApproval,
+    PayoutAttempt,
+    PayoutRoute,
+    PayoutSource,
+    PayoutStatus,
+)
 from portal.models.refund import Refund, RefundStatus
 from portal.models.setting import Setting
 from portal.models.stripe_event import EventOrigin, InboxState, StripeEvent
 from portal.models.transaction_log import EntityType, TransactionEventType, TransactionLog
 from portal.models.transfer import Transfer
-from portal.models.user import Role, User, UserSession
+from portal.models.user import Role, User
+from portal.models.user_session import PasswordLink, RecoveryCode, SecondFactor, SignInWait, UserSession
 
 __all__ = [
     "AttemptState",
@@ -34,19 +43,24 @@ __all__ = [
     "LogHourType",
     "LogLevel",
     "OfferStatus",
+    "PasswordLink",
     "Payment",
     "PaymentStatus",
     "Payout",
+    "PayoutApproval",
     "PayoutAttempt",
     "PayoutRoute",
     "PayoutSchedule",
     "PayoutSource",
     "PayoutStatus",
+    "RecoveryCode",
     "Refund",
     "RefundStatus",
     "Role",
     "RunState",
+    "SecondFactor",
     "Setting",
+    "SignInWait",
     "StripeEvent",
     "TransactionEventType",
     "TransactionLog",

@@ -3,7 +3,7 @@
 from flask import abort, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from portal.blueprints.access import me, person, requires, safe_next
+from portal.blueprints.access import READERS, me, person, requires, safe_next
 from portal.blueprints.dashboard import bp
 from portal.blueprints.filters import LANGUAGES
 from portal.blueprints.jobs import words
@@ -16,7 +16,12 @@ from portal.queries.webhook_health import inbox_health
 from portal.unit_of_work import reading
 
 BOOKINGS_SHOWN = 10
-HOMES = {Role.ADMIN: "dashboard.admin", Role.CREATOR: "creator.dashboard", Role.USER: "dashboard.user"}
+HOMES = {
+    Role.ADMIN: "dashboard.admin",
+    Role.AUDITOR: "dashboard.admin",
+    Role.CREATOR: "creator.dashboard",
+    Role.USER: "dashboard.user",
+}
 
 
 @bp.get("/")
@@ -36,7 +41,7 @@ def language(code: str) -> Response:
 
 
 @bp.get("/dashboard/admin")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def admin() -> str:
     """What needs an admin now."""
     now = utc_now()

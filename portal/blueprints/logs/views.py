@@ -5,12 +5,11 @@ from typing import Any
 from flask import abort, render_template, request
 
 from portal.audit.catalogue import CATALOGUE
-from portal.blueprints.access import requires
+from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
 from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.words import EXPLORER, actor_label, chips, metadata_filter
-from portal.domain.people import Role
 from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
 from portal.queries.log_search import LogActor, LogLevel, LogSearch
 from portal.queries.paging import BadParameter, Cursor
@@ -22,7 +21,7 @@ SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """The log, newest first, filtered by the address."""
     search = searched(LogSearch, also=("open",))
@@ -47,7 +46,7 @@ def index() -> str:
 
 
 @bp.get("/<row_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(row_id: str) -> str:
     """One event: alone, or as the fragment that opens below its row."""
     searched(LogSearch, also=("partial",))
