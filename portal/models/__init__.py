@@ -1,5 +1,6 @@
 """Tables: columns, constraints, indexes and the status moves that exist; no queries."""
 
+from portal.models.alert import Alert, AlertKind, AlertMessage, AlertSilence, MessageKind
 from portal.models.base import Base, metadata, uuid7
 from portal.models.booking import Booking, BookingStatus
 from portal.models.call_offer import CallOffer, OfferStatus
@@ -17,6 +18,10 @@ from portal.models.transfer import Transfer
 from portal.models.user import Role, User, UserSession
 
 __all__ = [
+    "Alert",
+    "AlertKind",
+    "AlertMessage",
+    "AlertSilence",
     "AttemptState",
     "Base",
     "Booking",
@@ -33,6 +38,7 @@ __all__ = [
     "LogHourActor",
     "LogHourType",
     "LogLevel",
+    "MessageKind",
     "OfferStatus",
     "Payment",
     "PaymentStatus",
