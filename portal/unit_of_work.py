@@ -1,4 +1,4 @@
-"""The only commit of the portal: a change and its audit rows, together or not at all; and the sessions of reads."""
+"""The only commit of the portal, a change with its audit rows or neither; and the sessions of reads."""
 
 import time
 from collections.abc import Iterator
