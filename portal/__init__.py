@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal import cli
 from portal.audit import writer
 from portal.audit.spool import Spool
-from portal.blueprints import access, errors, filters, limits
+from portal.blueprints import access, delivery, errors, filters, frame, limits
 from portal.blueprints.all_bookings import bp as all_bookings
 from portal.blueprints.api import bp as api
 from portal.blueprints.auth import bp as auth
@@ -38,7 +38,7 @@ from portal.database.revision import newest_revision
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
 from portal.stripe_gateway import Stripe
-from portal.unit_of_work import let_go
+from portal.unit_of_work import Replica, let_go
 
 ROOT = Path(__file__).parent.parent
 BLUEPRINTS = (
@@ -82,6 +82,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     app.extensions["stripe_gateway"] = Stripe(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, timeout=settings.stripe_timeout
     )
+    app.extensions["replica"] = _replica(urls)
     apart = create_engine(urls.app, connect_args=patience(urls.app), **APART_POOL)
     writer.configure(apart, strict=strict_catalogue, spool=Spool(settings.instance / "spool"))
     _behind_proxies(app, settings.trusted_proxies)
@@ -93,6 +94,12 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     desk.register(app)
     cli.register(app)
     return app
+
+
+def _replica(urls: DatabaseUrls) -> Replica | None:
+    if urls.replica is None:
+        return None
+    return Replica(create_engine(urls.replica, connect_args=patience(urls.replica), **POOL))
 
 
 def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
@@ -135,6 +142,8 @@ def _bind_extensions(app: Flask) -> None:
 def _register_edge(app: Flask) -> None:
     errors.register(app)
     filters.register(app)
+    frame.register(app)
+    delivery.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     for blueprint in UNSIGNED_FORMS:

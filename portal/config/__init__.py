@@ -36,6 +36,7 @@ class Settings:
     instance: Path
     database_url: str | None = field(repr=False)
     database_owner_url: str | None = field(repr=False)
+    database_replica_url: str | None = field(repr=False)
     secret_key: str = field(repr=False)
     secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     stripe_secret_key: str = field(repr=False)
@@ -101,6 +102,7 @@ class _Reader(Values):
             instance=self.instance,
             database_url=self.optional("DATABASE_URL", required=self.production),
             database_owner_url=self.optional("DATABASE_OWNER_URL"),
+            database_replica_url=self.optional("DATABASE_REPLICA_URL"),
             secret_key=self.secret("SECRET_KEY", local) or "",
             secret_key_fallbacks=self.fallbacks(),
             stripe_secret_key=self.optional("STRIPE_SECRET_KEY", required=self.production) or SANDBOX_KEY,
