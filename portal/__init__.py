@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 from portal import cli
 from portal.audit import writer
 from portal.audit.spool import Spool
-from portal.blueprints import access, errors, filters
+from portal.blueprints import access, delivery, errors, filters, frame
 from portal.blueprints.all_bookings import bp as all_bookings
 from portal.blueprints.api import bp as api
 from portal.blueprints.auth import bp as auth
@@ -123,6 +123,8 @@ def _bind_extensions(app: Flask) -> None:
 def _register_edge(app: Flask) -> None:
     errors.register(app)
     filters.register(app)
+    frame.register(app)
+    delivery.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     for blueprint in UNSIGNED_FORMS:

@@ -3,16 +3,18 @@ const root = document.documentElement;
 const announcer = document.getElementById("announcer");
 const announce = (text) => { announcer.textContent = ""; requestAnimationFrame(() => { announcer.textContent = text; }); };
 
-// Theme: kept in this browser, sent nowhere.
+// Theme: at once here, then kept with the account; a visitor's stays in this browser.
 const markTheme = () => {
   const current = root.dataset.theme || "auto";
   for (const choice of document.querySelectorAll("[data-theme-choice]"))
     choice.setAttribute("aria-pressed", String(choice.dataset.themeChoice === current));
 };
-const setTheme = (theme) => {
+const setTheme = (button) => {
+  const theme = button.dataset.themeChoice;
   if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
-  try { localStorage.setItem("theme", theme); } catch { /* storage refused: this page only */ }
   markTheme();
+  if ("account" in root.dataset) fetch(button.form.action, { method: "POST", body: new FormData(button.form, button), redirect: "manual" });
+  else try { localStorage.setItem("theme", theme); } catch { /* storage refused: this page only */ }
 };
 markTheme();
 
@@ -63,7 +65,7 @@ document.addEventListener("click", (event) => {
   closeMenus(hit("details[data-menu]"));
   if (!plainClick(event)) return;
   if ((found = hit("[data-copy]"))) copy(found);
-  else if ((found = hit("[data-theme-choice]"))) setTheme(found.dataset.themeChoice);
+  else if ((found = hit("[data-theme-choice]"))) { event.preventDefault(); setTheme(found); }
   else if ((found = hit("[data-dismiss]"))) found.closest(".notice").remove();
   else if (hit("[data-help]")) { closeMenus(); help.showModal(); }
   else if (dialog.open && (found = hit("[data-dialog-close]"))) { event.preventDefault(); dialog.close(); }
