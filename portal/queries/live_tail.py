@@ -23,7 +23,7 @@ MOST = 500
 """Rows of one answer; more wait for the next."""
 LARGEST = 2**63 - 1
 ROOM = 1200
-"""Characters of a snapshot that an address has room for; of a longer one the rows before its oldest count as seen."""
+"""Characters that an address has room for; of a longer snapshot only what is before its oldest counts as seen."""
 LONGEST = 3000
 SNAPSHOT = re.compile(r"(\d{1,19}):(\d{1,19}):((?:\d{1,19}(?:,\d{1,19})*)?)", re.ASCII)
 ROW = re.compile(r"(\d{1,19})\.(\d{1,19})", re.ASCII)

@@ -1,4 +1,6 @@
-"""The live tail beside writers: no row missed, none twice. `python -m tests.faults.live_tail --rows 100000 --writers 16`
+"""The live tail beside writers misses no row and shows none twice.
+
+`python -m tests.faults.live_tail --rows 100000 --writers 16`
 
 Writers commit transactions of one to forty rows, at once or slowly, some open for seconds, some rolled back
 whole or to a savepoint; each notes what it committed. One reader follows through the page's own addresses.
