@@ -8,6 +8,7 @@ from portal.models.dispute import Dispute
 from portal.models.job_run import JobRun, RunState
 from portal.models.log import Log, LogActor, LogHourActor, LogHourType, LogLevel
 from portal.models.log_export import Book, ExportFormat, ExportState, LogExport
+from portal.models.overdue_step import OverdueStep
 from portal.models.payment import Payment, PaymentStatus
 from portal.models.payout import AttemptState, Payout, PayoutAttempt, PayoutRoute, PayoutSource, PayoutStatus
 from portal.models.refund import Refund, RefundStatus
@@ -40,6 +41,7 @@ __all__ = [
     "LogHourType",
     "LogLevel",
     "OfferStatus",
+    "OverdueStep",
     "Payment",
     "PaymentStatus",
     "Payout",
