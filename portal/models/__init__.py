@@ -8,10 +8,12 @@ from portal.models.creator import Creator, PayoutSchedule
 from portal.models.dispute import Dispute
 from portal.models.job_run import JobRun, RunState
 from portal.models.log import Log, LogActor, LogHourActor, LogHourType, LogLevel
+from portal.models.log_export import Book, ExportFormat, ExportState, LogExport
 from portal.models.overdue_step import OverdueStep
 from portal.models.payment import Payment, PaymentStatus
 from portal.models.payout import AttemptState, Payout, PayoutAttempt, PayoutRoute, PayoutSource, PayoutStatus
 from portal.models.refund import Refund, RefundStatus
+from portal.models.saved_view import SavedView
 from portal.models.setting import Setting
 from portal.models.stripe_event import EventOrigin, InboxState, StripeEvent
 from portal.models.transaction_log import EntityType, TransactionEventType, TransactionLog
@@ -25,6 +27,7 @@ __all__ = [
     "AlertSilence",
     "AttemptState",
     "Base",
+    "Book",
     "Booking",
     "BookingStatus",
     "CallOffer",
@@ -32,10 +35,13 @@ __all__ = [
     "Dispute",
     "EntityType",
     "EventOrigin",
+    "ExportFormat",
+    "ExportState",
     "InboxState",
     "JobRun",
     "Log",
     "LogActor",
+    "LogExport",
     "LogHourActor",
     "LogHourType",
     "LogLevel",
@@ -54,6 +60,7 @@ __all__ = [
     "RefundStatus",
     "Role",
     "RunState",
+    "SavedView",
     "Setting",
     "StripeEvent",
     "TransactionEventType",
