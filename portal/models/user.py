@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, SmallInteger, String, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, CreatedAt, Id, OptionalTimestamp, word
@@ -23,6 +23,25 @@ class Role(StrEnum):
         return LogActor.ADMIN if self is Role.AUDITOR else LogActor(self)
 
 
+class Theme(StrEnum):
+    """Light or dark, or as the system says."""
+
+    AUTO = "auto"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Density(StrEnum):
+    """How high the rows of a table are."""
+
+    COMPACT = "compact"
+    NORMAL = "normal"
+    COMFORTABLE = "comfortable"
+
+
+PAGE_SIZES = (25, 50, 100)
+
+
 class User(Base):
     """Somebody with a password. E-mail addresses are stored in lower case."""
 
@@ -30,6 +49,9 @@ class User(Base):
     __table_args__ = (
         CheckConstraint("role in ('USER', 'CREATOR', 'ADMIN', 'AUDITOR')", name="role"),
         CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint("theme in ('auto', 'light', 'dark')", name="theme"),
+        CheckConstraint("density in ('compact', 'normal', 'comfortable')", name="density"),
+        CheckConstraint("page_size in (25, 50, 100)", name="page_size"),
     )
 
     id: Mapped[Id]
@@ -39,5 +61,9 @@ class User(Base):
     role: Mapped[Role] = mapped_column(word(Role))
     locale: Mapped[str | None] = mapped_column(String(5))
     timezone: Mapped[str] = mapped_column(String(64), server_default="Europe/Paris")
+    theme: Mapped[Theme] = mapped_column(word(Theme), server_default="auto")
+    density: Mapped[Density] = mapped_column(word(Density), server_default="normal")
+    page_size: Mapped[int] = mapped_column(SmallInteger, server_default="50")
+    shortcuts: Mapped[bool] = mapped_column(server_default=true())
     disabled_at: Mapped[OptionalTimestamp]
     created_at: Mapped[CreatedAt]

@@ -80,6 +80,7 @@ TABLE: dict[str, Right] = {
     "GET /dashboard": ALL,
     "GET /language/<code>": ALL,
     "GET /static/<filename>": ALL,
+    "GET /timezone/utc/<state>": ALL,
     "GET /healthz": ALL,
     "GET /readyz": ALL,
     "GET /login": ALL,
@@ -89,10 +90,14 @@ TABLE: dict[str, Right] = {
     "GET /creators/<handle>": ALL,
     "GET /offers/<offer_id>": ALL,
     # guarded by a secret of their own
+    "GET /metrics": SECRET,
     "GET /api/cron/<name>": SECRET,
     "POST /api/cron/<name>": SECRET,
     "POST /api/payments/webhook": SECRET,
     "POST /api/payments/webhook/connect": SECRET,
+    # whoever is signed in
+    **asked("/dashboard/preferences", SIGNED_IN),
+    "POST /dashboard/preferences/theme": SIGNED_IN,
     # users
     "GET /dashboard/user": BUY,
     "POST /offers/<offer_id>/book": BUY.but(owned=False),
@@ -124,6 +129,7 @@ TABLE: dict[str, Right] = {
     # admins and auditors read
     f"GET {DESK}": READ,
     f"GET {DESK}/system-logs": READ,
+    f"GET {DESK}/system-logs/live": READ,
     f"GET {DESK}/system-logs/<row_id>": READ.but(names={"row_id": "log_id"}),
     f"GET {DESK}/logs": READ,
     f"GET {DESK}/logs/<row_id>": READ.but(names={"row_id": "transaction_id"}),
