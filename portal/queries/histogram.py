@@ -1,0 +1,108 @@
+"""The log over time: bars stacked by level, from rows up to a day, from the hourly counts beyond."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from portal.queries.calendar_bars import HOUR, Step, bar_edges, choose_step
+from portal.queries.log_counts import (
+    Counted,
+    Cutoffs,
+    Sums,
+    counted_hours,
+    newest_sums,
+    roll_up_for,
+    row_sums,
+    sums,
+)
+from portal.queries.log_search import LogLevel, LogSearch
+from portal.queries.time_range import TimeRange
+
+DAY = timedelta(hours=25)
+"""Up to a day, as long as it may be, rows are read: bars are narrower than the counted hours."""
+FARTHEST = timedelta(days=3653)
+"""So long before the book's beginning a range is still drawn empty; earlier there was nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What happened from `start` (included) to `end` (not included), by level."""
+
+    start: datetime
+    end: datetime
+    counts: Mapping[LogLevel, int]
+
+    @property
+    def total(self) -> int:
+        """Over all levels."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Bars in the order of time, and how they were counted.
+
+    `missing` are the levels whose rows were deleted in a part of the range, and until when, where rows are read.
+    """
+
+    bars: Sequence[Bar]
+    step: Step | None
+    counted: Sums
+    missing: Mapping[LogLevel, datetime]
+
+
+NOTHING = Histogram((), None, Sums((), False), {})
+
+
+def log_histogram(
+    session: Session, search: LogSearch, *, now: datetime, zone: ZoneInfo, cutoffs: Cutoffs
+) -> Histogram:
+    """The search over its period, until now at the latest. Raises BadParameter after three seconds."""
+    counted = counted_hours(session)
+    span = _span(search.period, counted, now)
+    if span is None:
+        return NOTHING
+    start, end = span
+    gone = missing_levels(search, start, counted, cutoffs)
+    by_hours = roll_up_for(search) is not None and (end - start > DAY or bool(gone))
+    step = choose_step(end - start, **({"least": HOUR} if by_hours else {}))
+    edges = bar_edges(start, end, step, zone, whole_hours=by_hours)
+    within = replace(search, period=TimeRange(start, end))
+    if by_hours:
+        found = sums(session, within, cutoffs, edges=edges, counted=counted)
+    elif roll_up_for(search) is not None:
+        found = row_sums(session, within, edges=edges)
+    else:
+        found = newest_sums(session, within, edges=edges)
+    return Histogram(_bars(edges, start, end, found), step, found, {} if by_hours else gone)
+
+
+def missing_levels(
+    search: LogSearch, start: datetime | None, counted: Counted, cutoffs: Cutoffs
+) -> Mapping[LogLevel, datetime]:
+    """The levels of the search whose oldest rows since `start` were there and are not kept, and until when."""
+    if counted.beginning is None:
+        return {}
+    first = max(start or counted.beginning, counted.beginning)
+    only, without = search.level.only, search.level.without
+    wanted = [level for level in cutoffs if (not only or level in only) and level not in without]
+    return {level: cutoffs[level] for level in wanted if first < cutoffs[level]}
+
+
+def _span(period: TimeRange, counted: Counted, now: datetime) -> tuple[datetime, datetime] | None:
+    if counted.beginning is None:
+        return None
+    start = max(period.start or counted.beginning, counted.beginning - FARTHEST)
+    end = min(period.end or now, now)
+    return (start, end) if start < end else None
+
+
+def _bars(edges: Sequence[datetime], start: datetime, end: datetime, found: Sums) -> list[Bar]:
+    counts = [dict.fromkeys(LogLevel, 0) for _ in edges[1:]]
+    for each in found.sums:
+        counts[each.bar][each.level] += each.n
+    pairs = zip(edges, edges[1:], counts, strict=False)
+    return [Bar(max(first, start), min(last, end), n) for first, last, n in pairs]
