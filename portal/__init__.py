@@ -35,7 +35,7 @@ from portal.database import DatabaseUrls, database_urls, patience
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
 from portal.stripe_gateway import Stripe
-from portal.unit_of_work import let_go
+from portal.unit_of_work import Replica, let_go
 
 ROOT = Path(__file__).parent.parent
 BLUEPRINTS = (
@@ -77,6 +77,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     app.extensions["stripe_gateway"] = Stripe(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, timeout=settings.stripe_timeout
     )
+    app.extensions["replica"] = _replica(urls)
     apart = create_engine(urls.app, connect_args=patience(urls.app), **APART_POOL)
     writer.configure(apart, strict=strict_catalogue, spool=Spool(settings.instance / "spool"))
     access.register(app)  # first: whatever refuses a request later has a request id to name
@@ -85,6 +86,12 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     desk.register(app)
     cli.register(app)
     return app
+
+
+def _replica(urls: DatabaseUrls) -> Replica | None:
+    if urls.replica is None:
+        return None
+    return Replica(create_engine(urls.replica, connect_args=patience(urls.replica), **POOL))
 
 
 def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:

@@ -32,6 +32,7 @@ class Settings:
     instance: Path
     database_url: str | None
     database_owner_url: str | None
+    database_replica_url: str | None
     secret_key: str
     stripe_secret_key: str
     stripe_publishable_key: str | None
@@ -92,6 +93,7 @@ class _Reader:
             instance=self.instance,
             database_url=self.optional("DATABASE_URL", required=self.production),
             database_owner_url=self.optional("DATABASE_OWNER_URL"),
+            database_replica_url=self.optional("DATABASE_REPLICA_URL"),
             secret_key=self.secret("SECRET_KEY", local) or "",
             stripe_secret_key=self.optional("STRIPE_SECRET_KEY", required=self.production) or SANDBOX_KEY,
             stripe_publishable_key=self.publishable_key(),

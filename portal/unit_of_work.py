@@ -1,14 +1,50 @@
-"""The only commit of the portal: a change and its audit rows, together or not at all."""
+"""The only commit of the portal, a change with its audit rows or neither; and the sessions of reads."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError
+from flask import current_app, g
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from portal.audit import writer
 from portal.audit.outage import is_unreachable
 from portal.extensions import db
+
+REPLICA_REST_SECONDS = 30.0
+RECOVERY_CONFLICT = "40001"
+"""The replica ended a read for the sake of what it replays; a read that locks nothing meets it nowhere else."""
+
+
+@dataclass(slots=True)
+class Replica:
+    """A second server that holds the books, for reads only; one that did not answer is left alone for a while."""
+
+    engine: Engine
+    rests_until: float = 0.0
+
+    def session(self) -> Session | None:
+        """A session on an open connection; None while the replica does not answer."""
+        if time.monotonic() < self.rests_until:
+            return None
+        session = Session(self.engine, expire_on_commit=False)
+        try:
+            session.connection()
+        except SQLAlchemyError as error:
+            session.close()
+            if not is_unreachable(error):
+                raise
+            self.rest()
+            return None
+        return session
+
+    def rest(self) -> None:
+        """Do not ask it again for thirty seconds: each attempt in vain may take three."""
+        self.rests_until = time.monotonic() + REPLICA_REST_SECONDS
+        current_app.logger.warning("the replica does not answer: the books are read from the primary")
 
 
 @contextmanager
@@ -39,11 +75,46 @@ def reading() -> Session:
     return session
 
 
+def reading_books() -> Session:
+    """The session for reads of the two books: the replica's, or the primary's when there is none or it is gone.
+
+    What was written a moment ago may not be there yet: a row that a link names is read with reading().
+    """
+    replica: Replica | None = current_app.extensions.get("replica")
+    if replica is None or g.get("replica_gone"):
+        return reading()
+    if "books" not in g:
+        session = replica.session()
+        if session is None:
+            g.replica_gone = True
+            return reading()
+        g.books = session
+    books: Session = g.books
+    return books
+
+
+def gave_up_replica(error: BaseException) -> bool:
+    """Whether `error` is the replica's, lost while it was read: this request then reads the primary instead."""
+    books: Session | None = g.pop("books", None)
+    if books is None:
+        return False
+    is_lost = is_unreachable(error) or getattr(getattr(error, "orig", None), "pgcode", None) == RECOVERY_CONFLICT
+    _close(books)
+    if is_lost:
+        g.replica_gone = True
+        current_app.extensions["replica"].rest()
+    return is_lost
+
+
 def let_go(_: BaseException | None = None) -> None:
-    """Close the session of a request that ends; a connection lost by then spoils no answer that is ready."""
-    session = db.session() if db.session.registry.has() else None
-    if session is None:
-        return
+    """Close the sessions of a request that ends; a connection lost by then spoils no answer that is ready."""
+    if (books := g.pop("books", None)) is not None:
+        _close(books)
+    if db.session.registry.has():
+        _close(db.session())
+
+
+def _close(session: Session) -> None:
     try:
         session.close()
     except DBAPIError as error:

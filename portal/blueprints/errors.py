@@ -15,7 +15,7 @@ from portal.blueprints.access import SignedIn, person, record_guest, wants_json
 from portal.domain.errors import DomainError, Refusal
 from portal.domain.people import LogActor
 from portal.queries.paging import BadParameter
-from portal.unit_of_work import reading
+from portal.unit_of_work import gave_up_replica, reading
 
 E = TypeVar("E", bound=Exception)
 RETRY_AFTER = 5
@@ -114,6 +114,8 @@ def http_error(error: HTTPException) -> Response:
 
 def unexpected(error: Exception) -> Response:
     """A bug: kept in the book with its stack trace, answered with a request id, whatever else is broken."""
+    if gave_up_replica(error) and request.method in {"GET", "HEAD"}:
+        return _again()
     if is_unreachable(error):
         return database_gone(error)
     current_app.logger.exception("request %s failed", g.get("request_id"))
@@ -129,6 +131,14 @@ def unexpected(error: Exception) -> Response:
     if wants_json():
         return json_error(500, "INTERNAL_ERROR", _sorry(), {})
     return _error_page()
+
+
+def _again() -> Response:
+    """The same view, which now reads the primary."""
+    try:
+        return current_app.make_response(current_app.dispatch_request())
+    except Exception as error:
+        return current_app.make_response(current_app.handle_user_exception(error))
 
 
 def _sorry() -> str:

@@ -137,6 +137,7 @@ def frame() -> dict[str, Any]:
         "density": "normal",
         "home_href": url_for("dashboard.home"),
         "timezone_label": select_timezone(),
+        "replica_gone": g.get("replica_gone", False),
         "sending_pause": find_sending_pause(reading()) if somebody and somebody.role is Role.ADMIN else None,
     }
 

@@ -12,7 +12,7 @@ import os
 import subprocess
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -35,10 +35,11 @@ PATIENCE = {
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrls:
-    """Where the application and the owner connect; one address unless they sign in apart."""
+    """Where the application and the owner connect (one address unless they sign in apart), and the replica."""
 
     app: URL
     owner: URL
+    replica: URL | None = None
 
 
 def psycopg2_url(address: str) -> URL:
@@ -49,18 +50,28 @@ def psycopg2_url(address: str) -> URL:
 
 def database_urls(settings: Settings) -> DatabaseUrls:
     """The addresses to use; starts the embedded server when DATABASE_URL is unset."""
+    given = settings.database_replica_url
+    replica = read_only(as_app_role(psycopg2_url(given))) if given else None
     if settings.database_url is None:
-        return _embedded_urls(settings.instance / "postgres")
+        return replace(_embedded_urls(settings.instance / "postgres"), replica=replica)
     app = psycopg2_url(settings.database_url)
     owner = psycopg2_url(settings.database_owner_url) if settings.database_owner_url else app
-    return DatabaseUrls(app=as_app_role(app), owner=owner)
+    return DatabaseUrls(app=as_app_role(app), owner=owner, replica=replica)
 
 
 def as_app_role(url: URL) -> URL:
     """`url` whose sessions take the application's role, unless they sign in as it already."""
-    if url.username == APP_ROLE:
-        return url
-    return url.update_query_dict({"options": f"-c role={APP_ROLE}"})
+    return url if url.username == APP_ROLE else _with_option(url, f"role={APP_ROLE}")
+
+
+def read_only(url: URL) -> URL:
+    """`url` whose transactions may not write."""
+    return _with_option(url, "default_transaction_read_only=on")
+
+
+def _with_option(url: URL, option: str) -> URL:
+    before = str(url.query.get("options", ""))
+    return url.update_query_dict({"options": f"{before} -c {option}".strip()})
 
 
 def patience(url: URL) -> dict[str, int]:

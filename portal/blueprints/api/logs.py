@@ -17,7 +17,7 @@ from portal.queries.trace import TraceItem, find_trace, trace_kind
 from portal.queries.trace_steps import TraceStep
 from portal.queries.transaction_entry import TransactionEntry
 from portal.queries.transaction_search import TransactionSearch
-from portal.unit_of_work import reading
+from portal.unit_of_work import reading, reading_books
 
 
 @bp.get("/admin/system-logs")
@@ -25,7 +25,7 @@ from portal.unit_of_work import reading
 def system_logs() -> Response:
     """A page of the log."""
     search = LogSearch.from_args(request.args, now=utc_now(), tz=me().timezone)
-    page = search.page(reading())
+    page = search.page(reading_books())
     return _listed([_log(row) for row in page.rows], page)
 
 
@@ -34,7 +34,7 @@ def system_logs() -> Response:
 def transactions() -> Response:
     """A page of the book of money."""
     search = TransactionSearch.from_args(request.args, now=utc_now(), tz=me().timezone)
-    page = search.page(reading())
+    page = search.page(reading_books())
     return _listed([_transaction(row) for row in page.rows], page)
 
 

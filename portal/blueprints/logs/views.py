@@ -15,7 +15,7 @@ from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, s
 from portal.queries.log_search import LogActor, LogLevel, LogSearch
 from portal.queries.paging import BadParameter, Cursor
 from portal.queries.transaction_entry import transactions_of_request
-from portal.unit_of_work import reading
+from portal.unit_of_work import reading, reading_books
 
 SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
 """Filters with a field of their own that shows their value."""
@@ -27,14 +27,15 @@ def index() -> str:
     """The log, newest first, filtered by the address."""
     search = searched(LogSearch, also=("open",))
     opened = _opened()
-    page = paged(search, reading())
+    page = paged(search, reading_books())
+    empty = not page.rows and not search.order.cursor
     return render_template(
         "logs/index.html",
         page=page,
         search=search,
         explorer=EXPLORER,
         pills=EXPLORER.pills(),
-        culprits=EXPLORER.culprits(LogSearch, reading()) if not page.rows and not search.order.cursor else [],
+        culprits=EXPLORER.culprits(LogSearch, reading_books()) if empty else [],
         hidden=hidden(*SHOWN),
         values={name: request.args.get(name) for name in SHOWN},
         types=_suggestions(),
@@ -74,7 +75,7 @@ def _detail(entry: LogEntry) -> dict[str, Any]:
 
 
 def _surroundings(entry: LogEntry) -> dict[str, Any]:
-    after, before = around(reading(), entry)
+    after, before = around(reading_books(), entry)
     here = Cursor(entry.created_at, entry.id)
     newer = Cursor(entry.created_at, entry.id, backwards=True)
     return {
@@ -83,8 +84,8 @@ def _surroundings(entry: LogEntry) -> dict[str, Any]:
         "explorer": EXPLORER,
         "older_href": EXPLORER.href([("cursor", here.encode())]),
         "newer_href": EXPLORER.href([("cursor", newer.encode())]),
-        "request_rows": same_request(reading(), entry.request_id),
-        "request_transactions": transactions_of_request(reading(), entry.request_id),
+        "request_rows": same_request(reading_books(), entry.request_id),
+        "request_transactions": transactions_of_request(reading_books(), entry.request_id),
     }
 
 

@@ -14,7 +14,7 @@ from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
 from portal.queries.transaction_entry import TransactionEntry, find_transaction, transactions_of_request
 from portal.queries.transaction_search import FILTERS, EntityType, TransactionEventType, TransactionSearch
-from portal.unit_of_work import reading
+from portal.unit_of_work import reading, reading_books
 
 SHOWN = tuple(name for name in FILTERS if name not in {"eventType", "entityType"})
 """Filters with a field of their own that shows their value."""
@@ -27,7 +27,7 @@ def index() -> str:
     """The book of money, newest first, filtered by the address."""
     search = searched(TransactionSearch, also=("open",))
     opened = _opened()
-    page = paged(search, reading())
+    page = paged(search, reading_books())
     empty = not page.rows and not search.order.cursor
     return render_template(
         "transactions/index.html",
@@ -35,7 +35,7 @@ def index() -> str:
         search=search,
         explorer=EXPLORER,
         pills=EXPLORER.pills(),
-        culprits=EXPLORER.culprits(TransactionSearch, reading()) if empty else [],
+        culprits=EXPLORER.culprits(TransactionSearch, reading_books()) if empty else [],
         hidden=hidden(*SHOWN),
         values={name: request.args.get(name) for name in SHOWN},
         types=_suggestions(),
@@ -59,12 +59,12 @@ def detail(row_id: str) -> str:
         abort(404)
     if request.args.get("partial") or request.headers.get("HX-Request"):
         return render_template("transactions/_detail.html", **_detail(entry))
-    others = [row for row in transactions_of_request(reading(), entry.request_id) if row.id != entry.id]
+    others = [row for row in transactions_of_request(reading_books(), entry.request_id) if row.id != entry.id]
     return render_template(
         "transactions/detail.html",
         **_detail(entry),
         explorer=EXPLORER,
-        request_rows=same_request(reading(), entry.request_id),
+        request_rows=same_request(reading_books(), entry.request_id),
         request_transactions=others,
     )
 
