@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -77,7 +78,17 @@ def log_histogram(
         found = row_sums(session, within, edges=edges)
     else:
         found = newest_sums(session, within, edges=edges)
+        if found.reach is not None and found.reach > start:
+            return replace(_from(session, search, found.reach, end, zone), missing=gone)
     return Histogram(_bars(edges, start, end, found), step, found, {} if by_hours else gone)
+
+
+def _from(session: Session, search: LogSearch, reach: datetime, end: datetime, zone: ZoneInfo) -> Histogram:
+    """The newest rows that were counted, over the time that they lie in."""
+    step = choose_step(end - reach)
+    edges = bar_edges(reach, end, step, zone)
+    found = newest_sums(session, replace(search, period=TimeRange(reach, end)), edges=edges)
+    return Histogram(_bars(edges, reach, end, found), step, replace(found, reach=reach), {})
 
 
 def missing_levels(
@@ -104,5 +115,5 @@ def _bars(edges: Sequence[datetime], start: datetime, end: datetime, found: Sums
     counts = [dict.fromkeys(LogLevel, 0) for _ in edges[1:]]
     for each in found.sums:
         counts[each.bar][each.level] += each.n
-    pairs = zip(edges, edges[1:], counts, strict=False)
-    return [Bar(max(first, start), min(last, end), n) for first, last, n in pairs]
+    spans = zip(pairwise(edges), counts, strict=True)
+    return [Bar(max(first, start), min(last, end), n) for (first, last), n in spans]

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from portal.audit.retention import keepings
 from portal.models import Log, LogHourActor, LogHourType
 from portal.models import LogLevel as LogLevel
 from portal.models.log import TRACED_KEYS
@@ -108,11 +109,14 @@ def counted_hours(session: Session) -> Counted:
     return Counted(first, None if newest is None else newest + HOUR, row)
 
 
+def kept_since(session: Session, set_days: Mapping[str, int], *, now: datetime) -> Cutoffs:
+    """Since when rows are kept, by level."""
+    return {keeping.level: keeping.cutoff(now) for keeping in keepings(session, set_days)}
+
+
 def roll_up_for(search: LogSearch, *keys: str) -> str | None:
     """The hourly counts ("type" or "actor") that answer a search by these keys; None when only rows do."""
-    anything = replace(
-        search, level=Choice(), type=Choice(), actor=Choice(), period=TimeRange(), order=Order()
-    )
+    anything = replace(search, level=Choice(), type=Choice(), actor=Choice(), period=TimeRange(), order=Order())
     if anything.filters():
         return None
     wanted = {*keys} | {name for name in ("type", "actor") if not getattr(search, name).is_open}

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -159,7 +159,7 @@ def test_bars_lie_on_the_readers_calendar_whatever_the_clock_does(zone: ZoneInfo
         local = [edge.astimezone(zone) for edge in edges]
         hours = max(1, int(step.width.total_seconds() // 3600))
         assert all(moment.minute == moment.second == 0 and moment.hour % min(hours, 24) == 0 for moment in local)
-        widths = Counter((b - a) for a, b in zip(edges, edges[1:], strict=False))
+        widths = Counter((b - a) for a, b in pairwise(edges))
         odd = {width - step.width for width in widths} - {timedelta(0)}
         assert odd <= ({timedelta(hours=1), timedelta(hours=-1)} if step.width > timedelta(hours=1) else set())
 
@@ -189,14 +189,19 @@ def test_ranges_are_cut_into_about_sixty(span: str, name: str, bars: int) -> Non
 
 
 @pytest.mark.parametrize("zone", [NEW_YORK, KOLKATA], ids=str)
-def test_bars_of_any_zone_sum_to_what_happened_in_them(rows: list[Event], session: Session, zone: ZoneInfo) -> None:
+def test_bars_of_any_zone_sum_to_what_happened_in_them(
+    rows: list[Event], session: Session, zone: ZoneInfo
+) -> None:
     found = drawn(session, [("from", "now-30d")], zone)
     assert found.counted.by_hours
     for bar in found.bars:
         assert dict(bar.counts) == plainly(rows, [], bar.start, bar.end)
 
 
-CUTOFFS = {LogLevel.INFO: datetime(2026, 11, 10, 5, tzinfo=UTC), LogLevel.WARNING: datetime(2026, 11, 1, tzinfo=UTC)}
+CUTOFFS = {
+    LogLevel.INFO: datetime(2026, 11, 10, 5, tzinfo=UTC),
+    LogLevel.WARNING: datetime(2026, 11, 1, tzinfo=UTC),
+}
 
 
 def clean_up(session: Session) -> None:
@@ -237,11 +242,19 @@ def test_an_old_edge_is_its_whole_hour_for_the_levels_that_are_gone(rows: list[E
     found = sums(session, search(args), CUTOFFS)
     assert Counter({s.level.value: s.n for s in found.sums}) == expected
     wide = [e for e in rows if counts(e) and not first <= e.at < last]
-    alone = [e for e in rows if counts(e) and (e.at < first.replace(minute=0) + timedelta(hours=1) or e.at >= after - timedelta(hours=1)) and e.at < CUTOFFS.get(LogLevel(e.level), first)]
+    alone = [
+        e
+        for e in rows
+        if counts(e)
+        and (e.at < first.replace(minute=0) + timedelta(hours=1) or e.at >= after - timedelta(hours=1))
+        and e.at < CUTOFFS.get(LogLevel(e.level), first)
+    ]
     assert found.widened == len(alone) >= len(wide)
 
 
-def test_a_short_old_range_is_drawn_by_hours_and_rows_are_said_to_be_gone(rows: list[Event], session: Session) -> None:
+def test_a_short_old_range_is_drawn_by_hours_and_rows_are_said_to_be_gone(
+    rows: list[Event], session: Session
+) -> None:
     clean_up(session)
     period = [("from", "2026-10-25T00:00:00+00:00"), ("to", "2026-10-25T04:00:00+00:00")]
     found = drawn(session, period, PARIS, CUTOFFS)

@@ -7,8 +7,9 @@ from flask import abort, render_template, request
 from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.access import requires
 from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import hidden, paged, searched
+from portal.blueprints.explorer import chart_state, hidden, paged, searched
 from portal.blueprints.logs import bp
+from portal.blueprints.logs.charts import drawing
 from portal.blueprints.logs.words import EXPLORER, actor_label, chips, metadata_filter
 from portal.domain.people import Role
 from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
@@ -25,8 +26,9 @@ SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
 @requires(Role.ADMIN)
 def index() -> str:
     """The log, newest first, filtered by the address."""
-    search = searched(LogSearch, also=("open",))
+    search = searched(LogSearch, also=("open", "chart"))
     opened = _opened()
+    chart = chart_state()
     page = paged(search, reading_books())
     empty = not page.rows and not search.order.cursor
     return render_template(
@@ -44,6 +46,8 @@ def index() -> str:
         kept_by_boxes=_kept_by_boxes(),
         opened=opened,
         detail_of=_detail,
+        chart=chart,
+        **(drawing(search, page.rows) if chart == "on" else {}),
     )
 
 
