@@ -112,8 +112,7 @@ def _span(period: TimeRange, counted: Counted, now: datetime) -> tuple[datetime,
 
 
 def _bars(edges: Sequence[datetime], start: datetime, end: datetime, found: Sums) -> list[Bar]:
-    counts = [dict.fromkeys(LogLevel, 0) for _ in edges[1:]]
+    counts = {edge: dict.fromkeys(LogLevel, 0) for edge in edges[:-1]}
     for each in found.sums:
-        counts[each.bar][each.level] += each.n
-    spans = zip(pairwise(edges), counts, strict=True)
-    return [Bar(max(first, start), min(last, end), n) for (first, last), n in spans]
+        counts[each.bar or edges[0]][each.level] += each.n
+    return [Bar(max(first, start), min(last, end), counts[first]) for first, last in pairwise(edges)]

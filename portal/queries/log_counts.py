@@ -7,13 +7,14 @@ widened to its whole hour. What the counts cannot answer is counted row by row, 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
     DateTime,
-    String,
+    Text,
     and_,
     case,
     cast,
@@ -62,11 +63,14 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """So many rows of a level, of one key (a type, an actor, or "" when none was asked for), in one bar."""
+    """So many rows of a level, of one key (a type, an actor, or "" when none was asked for), in one bar.
+
+    `bar` is when the bar begins, None when there is only one.
+    """
 
     level: LogLevel
     key: str
-    bar: int
+    bar: datetime | None
     n: int
 
 
@@ -142,10 +146,10 @@ def sums(
     if roll_up is None:
         return newest_sums(session, search, by=by, edges=edges)
     statement = _by_hours(search, roll_up, by, edges, cutoffs, counted or counted_hours(session))
-    found: dict[tuple[LogLevel, str, int], int] = {}
+    found: dict[tuple[LogLevel, str, datetime | None], int] = {}
     outlived = widened = 0
     for level, key, bar, n, past, wide in read_within(session, statement, blame=search.blame):
-        place = (LogLevel(level), key or "", bar)
+        place = (LogLevel(level), key or "", _begins(bar, edges))
         found[place] = found.get(place, 0) + int(n or 0)
         outlived, widened = outlived + int(past or 0), widened + int(wide or 0)
     return Sums([Sum(*place, n) for place, n in found.items()], True, outlived, widened)
@@ -157,7 +161,9 @@ def row_sums(
     """The same from every row, however many: for short ranges. Raises BadParameter after three seconds."""
     statement = _of_rows(search.filters(), by, edges)
     rows = read_within(session, statement, blame=search.blame)
-    return Sums([Sum(LogLevel(level), key or "", bar, n) for level, key, bar, n, *_ in rows], False)
+    return Sums(
+        [Sum(LogLevel(level), key or "", _begins(bar, edges), n) for level, key, bar, n, *_ in rows], False
+    )
 
 
 def newest_sums(
@@ -168,7 +174,7 @@ def newest_sums(
     groups = _grouping(newest.c, by, edges, newest.c.created_at)
     statement = select(*groups, func.count(), func.min(newest.c.created_at)).group_by(*PLACE)
     rows = read_within(session, statement, blame=search.blame)
-    found = [Sum(LogLevel(level), key or "", bar, n) for level, key, bar, n, _ in rows]
+    found = [Sum(LogLevel(level), key or "", _begins(bar, edges), n) for level, key, bar, n, _ in rows]
     is_cut = sum(each.n for each in found) > CAP
     return Sums(found, False, reach=min(row[4] for row in rows) if is_cut else None)
 
@@ -256,10 +262,22 @@ def _of_rows(conditions: Sequence[ColumnElement[bool]], by: str | None, edges: S
 
 
 def _grouping(table: Any, by: str | None, edges: Sequence[datetime], moment: Any) -> list[Any]:
-    key = cast(getattr(table, by), String) if by else literal("")
-    bars = literal(list(edges), ARRAY(DateTime(timezone=True)))
-    bar = func.width_bucket(moment, bars) - 1 if len(edges) > 2 else literal(0)
-    return [table.level.label("level"), key.label("key"), bar.label("bar")]
+    key = cast(getattr(table, by), Text) if by else literal("")
+    return [table.level.label("level"), key.label("key"), _bar(edges, moment).label("bar")]
+
+
+def _bar(edges: Sequence[datetime], moment: Any) -> Any:
+    """When the bar of a moment begins, by division where bars are alike; else its number, which takes longer."""
+    if len(edges) <= 2:
+        return literal(None, DateTime(timezone=True))
+    widths = {last - first for first, last in pairwise(edges)}
+    if len(widths) == 1:
+        return func.date_bin(widths.pop(), moment, edges[0])
+    return func.width_bucket(moment, literal(list(edges), ARRAY(DateTime(timezone=True))))
+
+
+def _begins(bar: datetime | int | None, edges: Sequence[datetime]) -> datetime | None:
+    return edges[bar - 1] if isinstance(bar, int) else bar
 
 
 def _sum_where(any_of: Sequence[ColumnElement[bool]], n: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The log's sums as pages show them: the chart, the facets, the counts, the groups; with and without JavaScript."""
+"""The log's sums as pages show them: chart, facets, counts, groups; with and without JavaScript."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -47,7 +47,7 @@ def followed(browser: Browser, words: str) -> None:
 def test_the_chart_is_asked_for_after_the_rows_and_shades_them(admin: Browser, session: Session) -> None:
     write(session, [Event(level="ERROR", at=HOUR_AGO + minutes(n)) for n in range(30)])
     admin.get(f"{LOGS}?limit=25&level=ERROR&from=now-24h")
-    assert "<svg class=\"bars\"" not in admin.text
+    assert '<svg class="bars"' not in admin.text
     admin.get(asked_for(admin, "histogram"), headers=FRAGMENT)
     assert "<html" not in admin.text
     assert 'class="covered"' in admin.text
@@ -62,7 +62,7 @@ def test_without_javascript_a_link_draws_the_chart_in_the_page(admin: Browser, s
     admin.get(f"{LOGS}?actor=SYSTEM")
     followed(admin, "Afficher l’histogramme")
     assert '<svg class="bars"' in admin.text
-    assert "hx-get=\"" + LOGS + "/histogram" not in admin.text
+    assert 'hx-get="' + LOGS + "/histogram" not in admin.text
     links = re.findall(r'<tr data-from="[^"]+" data-to="[^"]+"><td[^>]*><a href="([^"]+)"', admin.text)
     counts = []
     for href in (unescape(link) for link in links):
@@ -102,7 +102,8 @@ def test_a_chart_that_takes_too_long_says_so_and_spares_the_page(
 
 
 @pytest.mark.parametrize(
-    "query", ["level=DEBUG", "rowsFrom=x", "rowsTo=2026-11-01T10:00:00", "tz=Mars/Base", "chart=on", "from=2026-13-01"]
+    "query",
+    ["level=DEBUG", "rowsFrom=x", "rowsTo=2026-11-01T10:00:00", "tz=Mars/Base", "chart=on", "from=2026-13-01"],
 )
 def test_bad_parameters_are_named(admin: Browser, query: str) -> None:
     page = admin.get(f"{LOGS}/histogram?{query}")
