@@ -10,12 +10,13 @@ from flask_babel import lazy_gettext
 from werkzeug.datastructures import MultiDict
 
 from portal.blueprints.access import me
+from portal.blueprints.lists import with_page_size
 from portal.domain.work import utc_now
 from portal.queries.paging import LIMITS, BadParameter, Page
 
 Pair = tuple[str, str]
 LEAST_TEXT, MOST_TEXT = 3, 120
-PLACE = ("cursor", "open", "partial", "chart", "rowsFrom", "rowsTo", "exact", "by")
+PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
 """Parameters that say where one is and how one looks, not what one looks for."""
 CHART = ("on", "off")
 """Drawn in the page itself; folded, and not asked for. Else it is drawn after the rows, by its own request."""
@@ -198,7 +199,7 @@ def searched(kind: SearchType[S], *, also: Iterable[str] = ()) -> S:
 
 
 def _search(kind: SearchType[S], args: Any, also: Iterable[str] = ()) -> S:
-    return kind.from_args(args, now=utc_now(), tz=me().timezone, also=also)
+    return kind.from_args(with_page_size(args), now=utc_now(), tz=me().timezone, also=also)
 
 
 def paged(search: Search, session: Any) -> Page[Any]:

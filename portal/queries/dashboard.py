@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal.models import (
@@ -51,16 +50,6 @@ def count_to_approve(session: Session) -> int:
     """How many payouts wait for a decision."""
     query = select(func.count()).select_from(Payout).where(Payout.status == PayoutStatus.REQUESTED)
     return session.scalar(query) or 0
-
-
-def database_answers(session: Session) -> bool:
-    """Whether the database answers and holds the portal's tables."""
-    try:
-        session.scalar(select(Payout.id).limit(1))
-    except DBAPIError:
-        session.rollback()
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
