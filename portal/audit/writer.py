@@ -56,6 +56,11 @@ def configure(engine: Engine, *, strict: bool, spool: Spool | None = None) -> No
     _apart.outage = Outage()
 
 
+def rows_wait() -> bool:
+    """Whether rows that the database has not taken yet wait on disk."""
+    return _apart.spool is not None and _apart.spool.waits()
+
+
 def apart() -> Apart:
     """Where rows written apart go from this process."""
     return _apart
