@@ -9,11 +9,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from portal.queries.calendar_bars import HOUR, Step, bar_edges, choose_step
+from portal.queries.counted_hours import Counted, Cutoffs, counted_hours, missing_levels
 from portal.queries.log_counts import (
-    Counted,
-    Cutoffs,
     Sums,
-    counted_hours,
     newest_sums,
     roll_up_for,
     row_sums,
@@ -67,7 +65,7 @@ def log_histogram(
     if span is None:
         return NOTHING
     start, end = span
-    gone = missing_levels(search, start, counted, cutoffs)
+    gone = missing_levels(search.level, start, counted, cutoffs)
     by_hours = roll_up_for(search) is not None and (end - start > DAY or bool(gone))
     step = choose_step(end - start, **({"least": HOUR} if by_hours else {}))
     edges = bar_edges(start, end, step, zone, whole_hours=by_hours)
@@ -89,18 +87,6 @@ def _from(session: Session, search: LogSearch, reach: datetime, end: datetime, z
     edges = bar_edges(reach, end, step, zone)
     found = newest_sums(session, replace(search, period=TimeRange(reach, end)), edges=edges)
     return Histogram(_bars(edges, reach, end, found), step, replace(found, reach=reach), {})
-
-
-def missing_levels(
-    search: LogSearch, start: datetime | None, counted: Counted, cutoffs: Cutoffs
-) -> Mapping[LogLevel, datetime]:
-    """The levels of the search whose oldest rows since `start` were there and are not kept, and until when."""
-    if counted.beginning is None:
-        return {}
-    first = max(start or counted.beginning, counted.beginning)
-    only, without = search.level.only, search.level.without
-    wanted = [level for level in cutoffs if (not only or level in only) and level not in without]
-    return {level: cutoffs[level] for level in wanted if first < cutoffs[level]}
 
 
 def _span(period: TimeRange, counted: Counted, now: datetime) -> tuple[datetime, datetime] | None:

@@ -4,9 +4,9 @@ Counts outlive rows (docs/decisions/0015): an edge older than its level's cut-of
 widened to its whole hour. What the counts cannot answer is counted row by row, newest first, up to CAP.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -28,11 +28,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal.audit.retention import keepings
 from portal.models import Log, LogHourActor, LogHourType
 from portal.models import LogLevel as LogLevel
 from portal.models.log import TRACED_KEYS
-from portal.queries.calendar_bars import HOUR, floor_hour
+from portal.queries.counted_hours import Counted, Cutoffs, Edge, counted_hours, cut_range
 from portal.queries.log_search import LogSearch
 from portal.queries.paging import Order, read_within
 from portal.queries.parameters import Choice
@@ -42,23 +41,6 @@ from portal.queries.time_range import TimeRange
 CAP = 10_000
 """So many rows are counted one by one; more are "10 000+"."""
 PLACE = ("level", "key", "bar")
-Cutoffs = Mapping[LogLevel, datetime]
-"""For each level, when its oldest kept hour begins; a level without one is kept for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Which hours are counted, from when until when, and the oldest row that is left."""
-
-    since: datetime | None
-    until: datetime | None
-    oldest_row: datetime | None
-
-    @property
-    def beginning(self) -> datetime | None:
-        """When the book begins, its rows being there or only their counts."""
-        known = [moment for moment in (self.since, self.oldest_row) if moment is not None]
-        return min(known, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +75,6 @@ class Sums:
     def total(self) -> int:
         """Over everything."""
         return sum(each.n for each in self.sums)
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A part of a range that is no complete counted hour; in `hour`, `gone` levels have no rows any more."""
-
-    span: TimeRange
-    hour: datetime | None = None
-    gone: tuple[LogLevel, ...] = ()
-
-
-def counted_hours(session: Session) -> Counted:
-    """How far the hourly counts reach."""
-    since = select(func.min(LogHourActor.bucket)).scalar_subquery()
-    last = select(func.max(LogHourActor.bucket)).scalar_subquery()
-    oldest_row = select(func.min(Log.created_at)).scalar_subquery()
-    first, newest, row = session.execute(select(since, last, oldest_row)).one()
-    return Counted(first, None if newest is None else newest + HOUR, row)
-
-
-def kept_since(session: Session, set_days: Mapping[str, int], *, now: datetime) -> Cutoffs:
-    """Since when rows are kept, by level."""
-    return {keeping.level: keeping.cutoff(now) for keeping in keepings(session, set_days)}
 
 
 def roll_up_for(search: LogSearch, *keys: str) -> str | None:
@@ -195,35 +154,6 @@ def newest_rows(search: LogSearch, *also: Any, limit: int = CAP + 1) -> Any:
     ]
     named = union(*arms).subquery("named")
     return select(named).order_by(named.c.created_at.desc()).limit(limit)
-
-
-def cut_range(period: TimeRange, counted: Counted, cutoffs: Cutoffs) -> tuple[TimeRange | None, list[Edge]]:
-    """A range as complete counted hours, and the edges that are left of it."""
-    start, end, until = period.start, period.end, counted.until
-    if until is None or (start is not None and start >= until):
-        return None, [Edge(period)]
-    last = until if end is None else min(floor_hour(end), until)
-    first = None if start is None else _ceil_hour(start)
-    if start is not None and first is not None and first > last:
-        return None, [_old_edge(TimeRange(start, end), floor_hour(start), cutoffs)]
-    edges = []
-    if start is not None and first is not None and start < first:
-        edges.append(_old_edge(TimeRange(start, first), floor_hour(start), cutoffs))
-    if last == until and (end is None or end > until):
-        edges.append(Edge(TimeRange(until, end)))
-    elif end is not None and end > last:
-        edges.append(_old_edge(TimeRange(last, end), last, cutoffs))
-    return TimeRange(first, last), edges
-
-
-def _old_edge(span: TimeRange, hour: datetime, cutoffs: Cutoffs) -> Edge:
-    gone = tuple(level for level, cutoff in cutoffs.items() if hour < cutoff)
-    return Edge(span, hour, gone)
-
-
-def _ceil_hour(moment: datetime) -> datetime:
-    floor = floor_hour(moment)
-    return floor if floor == moment else floor + timedelta(hours=1)
 
 
 def _by_hours(

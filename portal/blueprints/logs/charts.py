@@ -12,8 +12,8 @@ from portal.blueprints.explorer import searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.words import EXPLORER, doubts, step_label
 from portal.domain.work import utc_now
+from portal.queries.counted_hours import Cutoffs, kept_since
 from portal.queries.histogram import Bar, log_histogram
-from portal.queries.log_counts import Cutoffs, kept_since
 from portal.queries.log_search import LogLevel, LogSearch
 from portal.queries.paging import BadParameter
 from portal.queries.parameters import one
