@@ -16,7 +16,7 @@ from portal.queries.paging import LIMITS, BadParameter, Page
 
 Pair = tuple[str, str]
 LEAST_TEXT, MOST_TEXT = 3, 120
-PLACE = ("cursor", "open", "partial")
+PLACE = ("cursor", "open", "partial", "after")
 """Parameters that say where one is, not what one looks for."""
 
 SPANS = (

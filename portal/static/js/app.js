@@ -27,7 +27,8 @@ const copyText = async (text) => {
   }
 };
 const copy = async (button) => {
-  await copyText(button.dataset.copy);
+  const { copy: text, copyLink } = button.dataset;
+  await copyText(copyLink === undefined ? text : new URL(text, location.href).href);
   announce(announcer.dataset.copied);
   const symbol = button.querySelector("use");
   if (!symbol) return;
@@ -125,15 +126,19 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   event.detail.target.setAttribute("aria-busy", "true");
   event.detail.target.dataset.busyText ||= announcer.dataset.loading;
 });
-document.addEventListener("htmx:afterRequest", (event) => {
-  event.detail.target.removeAttribute("aria-busy");
-  if (event.detail.successful) { failures = 0; fresh = Date.now(); stale.hidden = true; return; }
+const polled = (worked) => {
+  if (worked) { failures = 0; fresh = Date.now(); stale.hidden = true; return; }
   failures += 1;
   if (failures < 3) return;
   const age = stale.querySelector("time");
   age.dateTime = new Date(fresh).toISOString(); age.textContent = ago(fresh); age.setAttribute("data-relative", "");
   stale.hidden = false;
+};
+document.addEventListener("htmx:afterRequest", (event) => {
+  event.detail.target.removeAttribute("aria-busy");
+  polled(event.detail.successful);
 });
+document.addEventListener("portal:polled", (event) => polled(event.detail));
 
 // Keyboard. Silent while typing, with modifiers, and where preferences switch it off. No key changes anything.
 const rows = () => [...document.querySelectorAll("table[data-rows] > tbody > tr")].filter((row) => row.querySelector("a[href]"));
