@@ -169,7 +169,6 @@ def _table(book: Book) -> Table:
 
 
 def emit(rows: Sequence[Row]) -> None:
-    """Write each row to stderr as one JSON line."""
-    for row in rows:
-        line = {"book": row.book.__tablename__, **row.values}
-        sys.stderr.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    """Write each row to stderr as one JSON line, all in one go."""
+    lines = [{"book": row.book.__tablename__, **row.values} for row in rows]
+    sys.stderr.write("".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines))
