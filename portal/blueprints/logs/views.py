@@ -7,8 +7,9 @@ from flask import abort, render_template, request
 from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import hidden, paged, searched
+from portal.blueprints.explorer import chart_state, hidden, paged, searched
 from portal.blueprints.logs import bp
+from portal.blueprints.logs.charts import drawing
 from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, actor_label, chips, metadata_filter
 from portal.queries.live_tail import tail_place
@@ -26,8 +27,9 @@ SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
 @requires(*READERS)
 def index() -> str:
     """The log, newest first, filtered by the address."""
-    search = searched(LogSearch, also=("open",))
+    search = searched(LogSearch, also=("open", "chart"))
     opened = _opened()
+    chart = chart_state()
     place = tail_place(reading_books())  # before the page: what it does not see is new
     page = paged(search, reading_books())
     empty = not page.rows and not search.order.cursor
@@ -47,6 +49,8 @@ def index() -> str:
         opened=opened,
         live=live_of(search, place),
         detail_of=_detail,
+        chart=chart,
+        **(drawing(search, page.rows) if chart == "on" else {}),
     )
 
 
