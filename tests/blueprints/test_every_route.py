@@ -32,7 +32,8 @@ def test_every_route_stands_in_the_table(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         path = re.sub("<(?:[^<>]+:)?(.+?)>", r"<\1>", rule.rule)
         found |= {f"{method} {path}" for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
-    assert found == set(TABLE)
+    missing, gone = sorted(found - set(TABLE)), sorted(set(TABLE) - found)
+    assert (missing, gone) == ([], []), f"give each a line in tests/blueprints/rights.py: {missing + gone}"
 
 
 def owners(cast: Cast) -> dict[str, Browser]:
