@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, cast
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -25,6 +25,7 @@ from portal.domain.people import (
     find_session,
     touch_session,
 )
+from portal.domain.preferences import Preferences, preferences_of
 from portal.domain.work import utc_now
 from portal.unit_of_work import reading, unit_of_work
 
@@ -45,8 +46,7 @@ class SignedIn:
     name: str
     email: str
     role: Role
-    locale: str | None
-    timezone: str
+    preferences: Preferences
     is_authenticated: bool = True
     is_active: bool = True
     is_anonymous: bool = False
@@ -54,6 +54,11 @@ class SignedIn:
     def get_id(self) -> str:
         """The session's token: signing out ends it wherever the cookie was copied."""
         return self.token
+
+    @property
+    def timezone(self) -> str:
+        """The zone this browser shows: UTC while switched to it, else the person's own."""
+        return "UTC" if session.get("utc") else self.preferences.timezone
 
     @property
     def actor(self) -> Actor:
@@ -86,8 +91,7 @@ def load_signed_in(token: str) -> SignedIn | None:
         name=user.name,
         email=user.email,
         role=Role(user.role),
-        locale=user.locale,
-        timezone=user.timezone,
+        preferences=preferences_of(user),
     )
     if now - row.seen_at > SEEN_EVERY:
         with unit_of_work() as session:

@@ -1,5 +1,6 @@
 """Tables: columns, constraints, indexes and the status moves that exist; no queries."""
 
+from portal.models.alert import Alert, AlertKind, AlertMessage, AlertSilence, MessageKind
 from portal.models.base import Base, metadata, uuid7
 from portal.models.booking import Booking, BookingStatus
 from portal.models.call_offer import CallOffer, OfferStatus
@@ -7,9 +8,12 @@ from portal.models.creator import Creator, PayoutSchedule
 from portal.models.dispute import Dispute
 from portal.models.job_run import JobRun, RunState
 from portal.models.log import Log, LogActor, LogHourActor, LogHourType, LogLevel
+from portal.models.log_export import Book, ExportFormat, ExportState, LogExport
+from portal.models.overdue_step import OverdueStep
 from portal.models.payment import Payment, PaymentStatus
 from portal.models.payout import AttemptState, Payout, PayoutAttempt, PayoutRoute, PayoutSource, PayoutStatus
 from portal.models.refund import Refund, RefundStatus
+from portal.models.saved_view import SavedView
 from portal.models.setting import Setting
 from portal.models.stripe_event import EventOrigin, InboxState, StripeEvent
 from portal.models.transaction_log import EntityType, TransactionEventType, TransactionLog
@@ -17,8 +21,13 @@ from portal.models.transfer import Transfer
 from portal.models.user import Role, User, UserSession
 
 __all__ = [
+    "Alert",
+    "AlertKind",
+    "AlertMessage",
+    "AlertSilence",
     "AttemptState",
     "Base",
+    "Book",
     "Booking",
     "BookingStatus",
     "CallOffer",
@@ -26,14 +35,19 @@ __all__ = [
     "Dispute",
     "EntityType",
     "EventOrigin",
+    "ExportFormat",
+    "ExportState",
     "InboxState",
     "JobRun",
     "Log",
     "LogActor",
+    "LogExport",
     "LogHourActor",
     "LogHourType",
     "LogLevel",
+    "MessageKind",
     "OfferStatus",
+    "OverdueStep",
     "Payment",
     "PaymentStatus",
     "Payout",
@@ -46,6 +60,7 @@ __all__ = [
     "RefundStatus",
     "Role",
     "RunState",
+    "SavedView",
     "Setting",
     "StripeEvent",
     "TransactionEventType",

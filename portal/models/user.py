@@ -3,7 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.models.base import Base, CreatedAt, Id, OptionalTimestamp, Timestamp, word
@@ -17,6 +17,25 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+class Theme(StrEnum):
+    """Light or dark, or as the system says."""
+
+    AUTO = "auto"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Density(StrEnum):
+    """How high the rows of a table are."""
+
+    COMPACT = "compact"
+    NORMAL = "normal"
+    COMFORTABLE = "comfortable"
+
+
+PAGE_SIZES = (25, 50, 100)
+
+
 class User(Base):
     """Somebody with a password. E-mail addresses are stored in lower case."""
 
@@ -24,6 +43,9 @@ class User(Base):
     __table_args__ = (
         CheckConstraint("role in ('USER', 'CREATOR', 'ADMIN')", name="role"),
         CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint("theme in ('auto', 'light', 'dark')", name="theme"),
+        CheckConstraint("density in ('compact', 'normal', 'comfortable')", name="density"),
+        CheckConstraint("page_size in (25, 50, 100)", name="page_size"),
     )
 
     id: Mapped[Id]
@@ -33,6 +55,10 @@ class User(Base):
     role: Mapped[Role] = mapped_column(word(Role))
     locale: Mapped[str | None] = mapped_column(String(5))
     timezone: Mapped[str] = mapped_column(String(64), server_default="Europe/Paris")
+    theme: Mapped[Theme] = mapped_column(word(Theme), server_default="auto")
+    density: Mapped[Density] = mapped_column(word(Density), server_default="normal")
+    page_size: Mapped[int] = mapped_column(SmallInteger, server_default="50")
+    shortcuts: Mapped[bool] = mapped_column(server_default=true())
     disabled_at: Mapped[OptionalTimestamp]
     created_at: Mapped[CreatedAt]
 

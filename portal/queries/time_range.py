@@ -71,6 +71,23 @@ def _moment(parameter: str, text: str, now: datetime, zone: ZoneInfo, *, whole_d
         raise BadParameter(parameter, text, EXPECTED) from error
 
 
+def parse_moment(parameter: str, given: str | None) -> datetime | None:
+    """A moment as a link of ours writes it, with its zone. Raises BadParameter."""
+    if given is None:
+        return None
+    try:
+        return _zoned(given).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(parameter, given, "un moment ISO avec son fuseau") from error
+
+
+def _zoned(text: str) -> datetime:
+    moment = datetime.fromisoformat(LOST_PLUS.sub(r"\1+\2", text))
+    if moment.tzinfo is None:
+        raise ValueError("no zone")
+    return moment
+
+
 def _before_now(text: str, now: datetime) -> datetime | None:
     found = BEFORE_NOW.fullmatch(text)
     if found is None:

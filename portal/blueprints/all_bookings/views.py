@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from portal.blueprints.access import requires, with_query
 from portal.blueprints.all_bookings import bp
 from portal.blueprints.filters import select_timezone
-from portal.blueprints.lists import hidden, kept, page_href
+from portal.blueprints.lists import hidden, kept, page_href, with_page_size
 from portal.blueprints.traces.words import shown_step
 from portal.domain.people import Role
 from portal.domain.work import utc_now
@@ -28,7 +28,7 @@ LATEST = 12
 @requires(Role.ADMIN)
 def index() -> str:
     """Bookings newest first, with what they cost."""
-    search = AllBookings.from_args(request.args, tz=select_timezone(), now=utc_now())
+    search = AllBookings.from_args(with_page_size(request.args), tz=select_timezone(), now=utc_now())
     page = search.page(reading())
     return render_template(
         "all_bookings/index.html",

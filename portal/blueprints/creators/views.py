@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from portal.blueprints.access import gateway, requires, with_query
 from portal.blueprints.creators import bp
-from portal.blueprints.lists import page_href
+from portal.blueprints.lists import page_href, with_page_size
 from portal.domain.creators import Creator
 from portal.domain.people import Role
 from portal.domain.standing import problems_of, read_standing
@@ -31,7 +31,7 @@ RECENT = 8
 @requires(Role.ADMIN)
 def index() -> str:
     """Creators, newest first, with what keeps some from being paid as tabs."""
-    search = CreatorSearch.from_args(request.args)
+    search = CreatorSearch.from_args(with_page_size(request.args))
     page = search.page(reading())
     return render_template(
         "creators/index.html",

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from portal.blueprints.access import requires, with_query
 from portal.blueprints.filters import select_timezone
-from portal.blueprints.lists import hidden, kept, page_href
+from portal.blueprints.lists import hidden, kept, page_href, with_page_size
 from portal.blueprints.payments import bp
 from portal.domain.people import Role
 from portal.domain.work import utc_now
@@ -31,7 +31,7 @@ GROUPS = (PaymentStatus.SUCCEEDED, PaymentStatus.PENDING, PaymentStatus.FAILED, 
 @requires(Role.ADMIN)
 def index() -> str:
     """Payments newest first, with what they add up to."""
-    search = PaymentSearch.from_args(request.args, tz=select_timezone(), now=utc_now())
+    search = PaymentSearch.from_args(with_page_size(request.args), tz=select_timezone(), now=utc_now())
     page = search.page(reading())
     return render_template(
         "payments/index.html",
@@ -84,7 +84,7 @@ def detail(payment_id: UUID) -> str:
 @requires(Role.ADMIN)
 def complaints() -> str:
     """Refunds, or disputes: what waits for somebody comes first, as tabs."""
-    search = ComplaintSearch.from_args(request.args, tz=select_timezone(), now=utc_now())
+    search = ComplaintSearch.from_args(with_page_size(request.args), tz=select_timezone(), now=utc_now())
     page = search.page(reading())
     return render_template(
         "payments/complaints.html",

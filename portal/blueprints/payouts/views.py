@@ -7,7 +7,7 @@ from flask import abort, render_template, request, url_for
 
 from portal.blueprints.access import me, requires, settings, with_query
 from portal.blueprints.filters import select_timezone
-from portal.blueprints.lists import kept, page_href
+from portal.blueprints.lists import kept, page_href, with_page_size
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.words import shown_steps, tabs
 from portal.domain.people import Role
@@ -33,7 +33,7 @@ KEPT = ("q", "from", "to", "tz", "creatorId", "limit")
 def index() -> str:
     """The queue: what waits for a decision and what stands still come first, as tabs."""
     now = utc_now()
-    search = PayoutSearch.from_args(request.args, tz=select_timezone(), now=now)
+    search = PayoutSearch.from_args(with_page_size(request.args), tz=select_timezone(), now=now)
     page = search.page(reading())
     return render_template(
         "payouts/index.html",

@@ -4,7 +4,7 @@ from flask import abort, render_template, request, url_for
 
 from portal.blueprints.access import requires, with_query
 from portal.blueprints.filters import select_timezone
-from portal.blueprints.lists import kept, page_href
+from portal.blueprints.lists import kept, page_href, with_page_size
 from portal.blueprints.webhooks import bp
 from portal.blueprints.webhooks.words import state_label, tabs
 from portal.domain.people import Role
@@ -23,7 +23,7 @@ KEPT = ("q", "type", "account", "from", "to", "tz", "limit")
 def index() -> str:
     """Events, dead letters first, then the newest, with what needs a look as tabs."""
     now = utc_now()
-    search = WebhookSearch.from_args(request.args, tz=select_timezone(), now=now)
+    search = WebhookSearch.from_args(with_page_size(request.args), tz=select_timezone(), now=now)
     page = search.page(reading())
     return render_template(
         "webhooks/index.html",
