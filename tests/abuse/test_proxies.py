@@ -86,5 +86,3 @@ def test_a_host_that_is_not_ours_is_refused(app: Flask, monkeypatch: pytest.Monk
             assert answer.headers["X-Frame-Options"] == "DENY"
             assert ours or host not in answer.text
     assert client.post("/login", headers={"Host": "evil.test"}, data={"a": "b"}).status_code == 400
-
-
