@@ -7,11 +7,11 @@ from typing import Any, ParamSpec, cast
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from portal.audit.actor import Actor, begin_operation
+from portal.audit.actor import Actor, begin_operation, remember_auditor
 from portal.audit.system_log import log_error, log_warning
 from portal.config import Settings
 from portal.domain.gateway import StripeGateway
@@ -25,10 +25,11 @@ from portal.domain.people import (
     find_session,
     touch_session,
 )
+from portal.domain.preferences import Preferences, preferences_of
 from portal.domain.work import utc_now
 from portal.unit_of_work import reading, unit_of_work
 
-READERS = (Role.ADMIN,)
+READERS = (Role.ADMIN, Role.AUDITOR)
 """Who may read what admins read."""
 
 P = ParamSpec("P")
@@ -45,8 +46,7 @@ class SignedIn:
     name: str
     email: str
     role: Role
-    locale: str | None
-    timezone: str
+    preferences: Preferences
     is_authenticated: bool = True
     is_active: bool = True
     is_anonymous: bool = False
@@ -56,10 +56,15 @@ class SignedIn:
         return self.token
 
     @property
+    def timezone(self) -> str:
+        """The zone this browser shows: UTC while switched to it, else the person's own."""
+        return "UTC" if session.get("utc") else self.preferences.timezone
+
+    @property
     def actor(self) -> Actor:
         """This person in audit rows: creators by their creator's id."""
         return Actor(
-            kind=LogActor(self.role),
+            kind=self.role.actor,
             id=str(self.creator_id or self.user_id),
             user_id=self.user_id,
             name=self.name,
@@ -86,9 +91,10 @@ def load_signed_in(token: str) -> SignedIn | None:
         name=user.name,
         email=user.email,
         role=Role(user.role),
-        locale=user.locale,
-        timezone=user.timezone,
+        preferences=preferences_of(user),
     )
+    if person.role is Role.AUDITOR:
+        remember_auditor(str(user.id))
     if now - row.seen_at > SEEN_EVERY:
         with unit_of_work() as session:
             touch_session(session, row.token_hash, now=now)

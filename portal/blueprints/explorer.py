@@ -10,13 +10,16 @@ from flask_babel import lazy_gettext
 from werkzeug.datastructures import MultiDict
 
 from portal.blueprints.access import me
+from portal.blueprints.lists import with_page_size
 from portal.domain.work import utc_now
 from portal.queries.paging import LIMITS, BadParameter, Page
 
 Pair = tuple[str, str]
 LEAST_TEXT, MOST_TEXT = 3, 120
-PLACE = ("cursor", "open", "partial")
-"""Parameters that say where one is, not what one looks for."""
+PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
+"""Parameters that say where one is and how one looks, not what one looks for."""
+CHART = ("on", "off")
+"""Drawn in the page itself; folded, and not asked for. Else it is drawn after the rows, by its own request."""
 
 SPANS = (
     ("now-1h", lazy_gettext("1 h")),
@@ -69,9 +72,21 @@ class Explorer:
     invertible: tuple[str, ...]
 
     def href(self, pairs: Iterable[Pair]) -> str:
-        """The explorer with these parameters."""
-        query = urlencode(list(pairs))
+        """The explorer with these parameters; a folded chart stays folded."""
+        folded = [("chart", "off")] if request.args.get("chart") == "off" else []
+        query = urlencode([*pairs, *folded])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
+
+    def charting(self, state: str | None) -> str:
+        """This page with its chart drawn in it, folded, or as ever."""
+        here = [(k, v) for k, v in request.args.items(multi=True) if v.strip() and k != "chart"]
+        query = urlencode([*here, *([("chart", state)] if state else [])])
+        return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
+
+    def beside(self, endpoint: str, *more: Pair) -> str:
+        """Another page about the same search."""
+        query = urlencode([*pairs(), *more])
+        return f"{url_for(endpoint)}?{query}" if query else url_for(endpoint)
 
     def only(self, name: str, value: str) -> str:
         """The same search with one value in place of whatever a parameter had."""
@@ -80,6 +95,10 @@ class Explorer:
     def adding(self, name: str, value: str) -> str:
         """The same search with one more value."""
         return self.href([*pairs(), (name, value)])
+
+    def between(self, start: str, end: str) -> str:
+        """The same search from one moment to another."""
+        return self.href([*_without("from", "to"), ("from", start), ("to", end)])
 
     def dropping(self, *names: str) -> str:
         """The same search without some parameters."""
@@ -180,7 +199,7 @@ def searched(kind: SearchType[S], *, also: Iterable[str] = ()) -> S:
 
 
 def _search(kind: SearchType[S], args: Any, also: Iterable[str] = ()) -> S:
-    return kind.from_args(args, now=utc_now(), tz=me().timezone, also=also)
+    return kind.from_args(with_page_size(args), now=utc_now(), tz=me().timezone, also=also)
 
 
 def paged(search: Search, session: Any) -> Page[Any]:
@@ -190,6 +209,16 @@ def paged(search: Search, session: Any) -> Page[Any]:
     except BadParameter as error:
         remember_way_back(error)
         raise
+
+
+def chart_state() -> str | None:
+    """What this address says of the chart. Raises BadParameter."""
+    state = request.args.get("chart")
+    if state is not None and state not in CHART:
+        error = BadParameter("chart", state, "on ou off")
+        remember_way_back(error)
+        raise error
+    return state
 
 
 def remember_way_back(error: BadParameter) -> None:

@@ -3,9 +3,20 @@
 from typing import Any
 
 from flask import request
+from werkzeug.datastructures import MultiDict
 
-from portal.blueprints.access import with_query
+from portal.blueprints.access import person, with_query
 from portal.queries.paging import Cursor
+
+
+def with_page_size(args: MultiDict[str, str]) -> MultiDict[str, str]:
+    """`args` with as many rows a page as the reader prefers, where the address does not say."""
+    somebody = person()
+    if args.get("limit") or somebody is None:
+        return args
+    found = MultiDict(args)
+    found["limit"] = str(somebody.preferences.page_size)
+    return found
 
 
 def page_href(cursor: Cursor | None) -> str | None:

@@ -18,6 +18,7 @@ from portal.jobs import (
     keep_partitions,
     process_payouts,
     reconcile_stripe,
+    report_overdue,
     roll_up_logs,
 )
 from portal.jobs.runner import LEASE, Run, carry_out, claim
@@ -45,6 +46,7 @@ JOBS = {
         Job(Schedule("expire-bookings", timedelta(minutes=2)), expire_bookings.work),
         Job(Schedule("keep-partitions", HOUR), keep_partitions.work),
         Job(Schedule("roll-up-logs", HOUR, offset=timedelta(minutes=10)), roll_up_logs.work),
+        Job(Schedule("report-overdue", timedelta(minutes=15), offset=timedelta(minutes=5)), report_overdue.work),
     )
 }
 

@@ -64,6 +64,7 @@ class Log(Base):
         Index("ix_log_actor_id", "actor_id", "created_at", "id",
               postgresql_where=text("actor_id is not null")),
         Index("ix_log_request", "request_id"),
+        Index("ix_log_txid", "txid"),
         *map(_traced, TRACED_KEYS),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )  # fmt: skip

@@ -48,7 +48,7 @@ def life_of_booking(
     """Booked, payment begun, paid, confirmed, held; or ended before, and the money given back."""
     paid = [payment for payment in payments if payment.status in WENT_THROUGH]
     steps = [Step(SaleKey.BOOKING, StepState.DONE, booking.created_at)]
-    steps += [_begun(booking, payments, now), _paid(booking, payments, paid, now), _confirmed(booking, paid)]
+    steps += [_begun(booking, payments, now), _paid(booking, payments, paid, now), _confirmed(booking, paid, now)]
     if booking.status is BookingStatus.CANCELLED:
         key = SaleKey.EXPIRY if is_expired(booking) else SaleKey.CANCELLATION
         steps.append(Step(key, StepState.FAILED, booking.ended_at))
@@ -83,12 +83,15 @@ def _paid(booking: Booking, payments: Sequence[Payment], paid: Sequence[Payment]
     return Step(SaleKey.PAID, StepState.FAILED if begun and _is_failed(payments) else StepState.SKIPPED)
 
 
-def _confirmed(booking: Booking, paid: Sequence[Payment]) -> Step:
+def _confirmed(booking: Booking, paid: Sequence[Payment], now: datetime) -> Step:
     if booking.confirmed_at or booking.status in {BookingStatus.CONFIRMED, BookingStatus.COMPLETED}:
         return Step(SaleKey.CONFIRMATION, StepState.DONE, booking.confirmed_at)
     if booking.status is BookingStatus.CANCELLED:
         return Step(SaleKey.CONFIRMATION, StepState.SKIPPED)
-    return Step(SaleKey.CONFIRMATION, StepState.CURRENT if paid else StepState.NOT_REACHED)
+    if not paid:
+        return Step(SaleKey.CONFIRMATION, StepState.NOT_REACHED)
+    told = paid[0].succeeded_at
+    return awaited(SaleKey.CONFIRMATION, told + UNSENT if told else None, now)
 
 
 def _held(booking: Booking, offer: CallOffer, now: datetime) -> Step:

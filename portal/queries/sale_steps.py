@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +15,7 @@ from portal.queries.payout_life import Step, StepState, with_elapsed
 from portal.queries.sale_life import SaleKey, life_of_booking, life_of_dispute, life_of_payment, life_of_refund
 from portal.queries.trace_steps import Shown, TraceStep, last_of
 
-EVENTS = {
+EVENTS: Mapping[StrEnum, str] = {
     SaleKey.BOOKING: "BOOKING_CREATED",
     SaleKey.PAYMENT: "PAYMENT_INITIATED",
     SaleKey.PAID: "PAYMENT_SUCCEEDED",

@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from portal.models import PayoutRoute, PayoutStatus
+from portal.models import Payout, PayoutRoute, PayoutStatus
 from portal.models.currency import to_minor
 from portal.queries.payout_life import Step, StepKey, StepState, life_of
-from portal.queries.payout_search import PayoutDetail
+from portal.queries.payout_search import LATE_ARRIVAL, PayoutDetail
 
 UNDECIDED = timedelta(days=3)
 """How long a payout may wait for a decision before it is late."""
+
+SILENCE = timedelta(days=3)
+"""How long Stripe may say nothing at all of a payout that it took before it is late."""
 
 STOPPED = (
     PayoutStatus.FAILED,
@@ -58,13 +61,18 @@ class Shown(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:
-    """One step: the event `type` expected of it, and the log row `log_id` that shows it."""
+    """One step: the event `type` expected of it, and the log row `log_id` that shows it.
+
+    `times` is how often it came when that was too often; `against` the step that it came before, and must not.
+    """
 
     step: Step
     type: str
     actor: str | None = None
     log_id: int | None = None
     note: str | None = None
+    times: int = 1
+    against: StrEnum | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +93,27 @@ def steps_of(detail: PayoutDetail, items: Sequence[Shown], now: datetime) -> lis
     accepted = last_of(items, "PAYOUT_PROCESSING")
     moment = getattr(accepted, "created_at", None)
     steps = life_of(detail.payout, accepted=moment, now=now)
-    return [_shown(_with_limit(step, detail, now), detail, items) for step in steps]
+    is_heard = any(_is_about(item, detail.payout.stripe_payout_id) for item in items)
+    return [_shown(_with_limit(step, detail.payout, is_heard, now), detail, items) for step in steps]
 
 
-def _with_limit(step: Step, detail: PayoutDetail, now: datetime) -> Step:
-    """A decision has a limit too."""
-    if step.key is not StepKey.DECISION or step.state is not StepState.CURRENT:
+def _is_about(item: Shown, stripe_payout_id: str | None) -> bool:
+    return item.book == "stripe" and item.details.get("objectId") == stripe_payout_id
+
+
+def _with_limit(step: Step, payout: Payout, is_heard: bool, now: datetime) -> Step:
+    """A decision has a limit too, and so has Stripe's silence."""
+    if step.state not in {StepState.CURRENT, StepState.OVERDUE}:
         return step
-    due = detail.payout.created_at + UNDECIDED
+    if step.key is StepKey.DECISION:
+        due = payout.created_at + UNDECIDED
+    elif payout.status is PayoutStatus.REVIEW:
+        due = payout.updated_at
+    elif step.key is StepKey.ARRIVAL and not is_heard:
+        silent_until = payout.updated_at + SILENCE
+        due = min(payout.arrival_at + LATE_ARRIVAL, silent_until) if payout.arrival_at else silent_until
+    else:
+        return step
     return replace(step, due=due, state=StepState.OVERDUE if due < now else StepState.CURRENT)
 
 

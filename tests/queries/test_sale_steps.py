@@ -146,7 +146,18 @@ LIVES: list[tuple[str, dict[str, Any], dict[str, Any] | None, str]] = [
         {},
         "booking done, payment done, paid overdue, confirmation not_reached, completion not_reached",
     ),
-    ("paid, not yet confirmed", {}, PAID, FIRST + "confirmation current, completion not_reached"),
+    (
+        "paid, not yet confirmed",
+        {},
+        PAID | {"succeeded_at": NOW},
+        FIRST + "confirmation current, completion not_reached",
+    ),
+    (
+        "paid, and not confirmed in time",
+        {},
+        PAID,
+        FIRST + "confirmation overdue, completion not_reached",
+    ),
     ("confirmed", CONFIRMED, PAID, FIRST + "confirmation done, completion current"),
     (
         "held",

@@ -8,6 +8,7 @@ from flask import abort, render_template, request, url_for
 from portal.blueprints.access import me, requires, with_query
 from portal.blueprints.bookings import bp
 from portal.blueprints.bookings.words import TABS, steps_of
+from portal.blueprints.lists import with_page_size
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.booking_search import BookingDetail, BookingSearch, find_booking
@@ -18,7 +19,7 @@ from portal.unit_of_work import reading
 @requires(Role.USER)
 def index() -> str:
     """Every booking, newest first."""
-    search = BookingSearch.from_args(request.args, user_id=me().user_id)
+    search = BookingSearch.from_args(with_page_size(request.args), user_id=me().user_id)
     page = search.page(reading())
     return render_template(
         "bookings/index.html",

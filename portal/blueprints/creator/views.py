@@ -9,7 +9,7 @@ from portal.blueprints.access import gateway, me, requires
 from portal.blueprints.creator import bp
 from portal.blueprints.creator.words import shown_steps
 from portal.blueprints.filters import select_timezone
-from portal.blueprints.lists import page_href
+from portal.blueprints.lists import page_href, with_page_size
 from portal.domain.creators import Creator
 from portal.domain.people import Role
 from portal.domain.standing import Problem, Standing, problems_of, read_standing
@@ -65,7 +65,7 @@ def dashboard() -> str:
 @requires(Role.CREATOR)
 def history() -> str:
     """Every payout of the creator who is signed in."""
-    wanted = PayoutSearch.from_args(request.args, tz=select_timezone(), now=utc_now())
+    wanted = PayoutSearch.from_args(with_page_size(request.args), tz=select_timezone(), now=utc_now())
     search = replace(wanted, creator_id=own_creator().id)
     page = search.page(reading())
     return render_template(

@@ -22,6 +22,10 @@ TITLES = {
         _("Réservations impayées"),
         _("Rend à la vente les appels qui n’ont pas été payés à temps, et ferme leurs paiements chez Stripe."),
     ),
+    "report-overdue": (
+        _("Étapes en retard"),
+        _("Inscrit au journal, une seule fois, chaque étape qui n’est pas venue à temps."),
+    ),
     "keep-partitions": (
         _("Partitions des journaux"),
         _("Prépare la place des lignes des deux prochaines semaines."),

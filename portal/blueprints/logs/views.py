@@ -5,12 +5,14 @@ from typing import Any
 from flask import abort, render_template, request
 
 from portal.audit.catalogue import CATALOGUE
-from portal.blueprints.access import requires
+from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import hidden, paged, searched
+from portal.blueprints.explorer import chart_state, hidden, paged, searched
 from portal.blueprints.logs import bp
+from portal.blueprints.logs.charts import drawing
+from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, actor_label, chips, metadata_filter
-from portal.domain.people import Role
+from portal.queries.live_tail import tail_place
 from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
 from portal.queries.log_search import LogActor, LogLevel, LogSearch
 from portal.queries.paging import BadParameter, Cursor
@@ -22,11 +24,13 @@ SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """The log, newest first, filtered by the address."""
-    search = searched(LogSearch, also=("open",))
+    search = searched(LogSearch, also=("open", "chart"))
     opened = _opened()
+    chart = chart_state()
+    place = tail_place(reading_books())  # before the page: what it does not see is new
     page = paged(search, reading_books())
     empty = not page.rows and not search.order.cursor
     return render_template(
@@ -43,12 +47,15 @@ def index() -> str:
         actors=EXPLORER.options("actor", [actor.value for actor in LogActor], actor_label),
         kept_by_boxes=_kept_by_boxes(),
         opened=opened,
+        live=live_of(search, place),
         detail_of=_detail,
+        chart=chart,
+        **(drawing(search, page.rows) if chart == "on" else {}),
     )
 
 
 @bp.get("/<row_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(row_id: str) -> str:
     """One event: alone, or as the fragment that opens below its row."""
     searched(LogSearch, also=("partial",))

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from portal.blueprints.access import me, person, requires, settings, with_query
 from portal.blueprints.errors import sentence
+from portal.blueprints.lists import with_page_size
 from portal.blueprints.market import bp
 from portal.domain.bookings.create import BookingRules, create_booking
 from portal.domain.errors import BookingRefused
@@ -28,7 +29,7 @@ from portal.unit_of_work import reading, unit_of_work
 def index() -> str:
     """Creators with calls for sale."""
     now = utc_now()
-    search = SellerSearch.from_args(request.args, now=now)
+    search = SellerSearch.from_args(with_page_size(request.args), now=now)
     page = search.page(reading())
     return render_template(
         "market/index.html",

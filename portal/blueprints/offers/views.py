@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from portal.blueprints.access import me, requires, with_query
 from portal.blueprints.creator.views import own_creator
 from portal.blueprints.filters import select_timezone
+from portal.blueprints.lists import with_page_size
 from portal.blueprints.offers import bp
 from portal.blueprints.offers.forms import OfferForm, local_moment
 from portal.blueprints.offers.words import TABS
@@ -34,7 +35,7 @@ from portal.unit_of_work import reading, unit_of_work
 def index() -> str:
     """Every offer, and who booked it."""
     creator = own_creator()
-    search = OfferSearch.from_args(request.args, creator_id=creator.id)
+    search = OfferSearch.from_args(with_page_size(request.args), creator_id=creator.id)
     page, counts = search.page(reading()), count_offers(reading(), creator.id)
     return render_template(
         "offers/index.html",

@@ -4,12 +4,11 @@ from typing import Any
 
 from flask import abort, render_template, request
 
-from portal.blueprints.access import requires
+from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
 from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
-from portal.domain.people import Role
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
 from portal.queries.transaction_entry import TransactionEntry, find_transaction, transactions_of_request
@@ -22,7 +21,7 @@ BOXES = {("entityType", kind.value) for kind in EntityType}
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """The book of money, newest first, filtered by the address."""
     search = searched(TransactionSearch, also=("open",))
@@ -49,7 +48,7 @@ def index() -> str:
 
 
 @bp.get("/<row_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(row_id: str) -> str:
     """One financial event: alone, or as the fragment that opens below its row."""
     searched(TransactionSearch, also=("partial",))

@@ -3,16 +3,18 @@ const root = document.documentElement;
 const announcer = document.getElementById("announcer");
 const announce = (text) => { announcer.textContent = ""; requestAnimationFrame(() => { announcer.textContent = text; }); };
 
-// Theme: kept in this browser, sent nowhere.
+// Theme: at once here, then kept with the account; a visitor's stays in this browser.
 const markTheme = () => {
   const current = root.dataset.theme || "auto";
   for (const choice of document.querySelectorAll("[data-theme-choice]"))
     choice.setAttribute("aria-pressed", String(choice.dataset.themeChoice === current));
 };
-const setTheme = (theme) => {
+const setTheme = (button) => {
+  const theme = button.dataset.themeChoice;
   if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
-  try { localStorage.setItem("theme", theme); } catch { /* storage refused: this page only */ }
   markTheme();
+  if ("account" in root.dataset) fetch(button.form.action, { method: "POST", body: new FormData(button.form, button), redirect: "manual" });
+  else try { localStorage.setItem("theme", theme); } catch { /* storage refused: this page only */ }
 };
 markTheme();
 
@@ -25,7 +27,8 @@ const copyText = async (text) => {
   }
 };
 const copy = async (button) => {
-  await copyText(button.dataset.copy);
+  const { copy: text, copyLink } = button.dataset;
+  await copyText(copyLink === undefined ? text : new URL(text, location.href).href);
   announce(announcer.dataset.copied);
   const symbol = button.querySelector("use");
   if (!symbol) return;
@@ -63,7 +66,7 @@ document.addEventListener("click", (event) => {
   closeMenus(hit("details[data-menu]"));
   if (!plainClick(event)) return;
   if ((found = hit("[data-copy]"))) copy(found);
-  else if ((found = hit("[data-theme-choice]"))) setTheme(found.dataset.themeChoice);
+  else if ((found = hit("[data-theme-choice]"))) { event.preventDefault(); setTheme(found); }
   else if ((found = hit("[data-dismiss]"))) found.closest(".notice").remove();
   else if (hit("[data-help]")) { closeMenus(); help.showModal(); }
   else if (dialog.open && (found = hit("[data-dialog-close]"))) { event.preventDefault(); dialog.close(); }
@@ -123,15 +126,19 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   event.detail.target.setAttribute("aria-busy", "true");
   event.detail.target.dataset.busyText ||= announcer.dataset.loading;
 });
-document.addEventListener("htmx:afterRequest", (event) => {
-  event.detail.target.removeAttribute("aria-busy");
-  if (event.detail.successful) { failures = 0; fresh = Date.now(); stale.hidden = true; return; }
+const polled = (worked) => {
+  if (worked) { failures = 0; fresh = Date.now(); stale.hidden = true; return; }
   failures += 1;
   if (failures < 3) return;
   const age = stale.querySelector("time");
   age.dateTime = new Date(fresh).toISOString(); age.textContent = ago(fresh); age.setAttribute("data-relative", "");
   stale.hidden = false;
+};
+document.addEventListener("htmx:afterRequest", (event) => {
+  event.detail.target.removeAttribute("aria-busy");
+  polled(event.detail.successful);
 });
+document.addEventListener("portal:polled", (event) => polled(event.detail));
 
 // Keyboard. Silent while typing, with modifiers, and where preferences switch it off. No key changes anything.
 const rows = () => [...document.querySelectorAll("table[data-rows] > tbody > tr")].filter((row) => row.querySelector("a[href]"));

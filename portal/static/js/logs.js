@@ -1,4 +1,4 @@
-// The explorer: rows that open in place, the chart that zooms, the live tail. Links do the same without script.
+// The explorer: rows that open in place, the chart that zooms. Links do the same without script.
 
 // A link with data-expand opens its row below itself; data-expand is the address of the fragment.
 const columns = (row) => [...row.cells].reduce((sum, cell) => sum + cell.colSpan, 0);
@@ -46,6 +46,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 // Drag over the chart to zoom; hovering reads one bar.
+// The table of its data says when each bar begins and ends: at a change of the clock they differ in length.
 const wireChart = (chart) => {
   const brush = chart.querySelector("[data-brush]"), count = Number(chart.dataset.count);
   const figure = chart.closest("figure");
@@ -74,10 +75,9 @@ const wireChart = (chart) => {
   chart.addEventListener("pointerup", (event) => {
     if (start === null) return;
     const end = bar(event), first = Math.min(start, end), last = Math.max(start, end);
-    const from = Date.parse(chart.dataset.from), step = (Date.parse(chart.dataset.to) - from) / count;
-    const iso = (n) => encodeURIComponent(new Date(from + step * n).toISOString());
     cancel();
-    location.assign(chart.dataset.zoom.replace("__FROM__", iso(first)).replace("__TO__", iso(last + 1)));
+    const from = encodeURIComponent(table[first].dataset.from), to = encodeURIComponent(table[last].dataset.to);
+    location.assign(chart.dataset.zoom.replace("__FROM__", from).replace("__TO__", to));
   });
 };
 const wireCharts = (scope) => {
@@ -85,57 +85,3 @@ const wireCharts = (scope) => {
 };
 wireCharts(document);
 document.addEventListener("htmx:afterSettle", (event) => wireCharts(event.detail.elt.parentElement || document));
-
-// Live: new rows collect behind a button and never push what is being read.
-//   <button data-live="address of the newest rows as <tr>" data-live-every="5" aria-pressed="false"
-//           data-on="Direct" data-paused="Direct · en pause"><span>Direct</span></button>
-//   <button data-live-new hidden data-one="1 nouvelle ligne" data-many="{n} nouvelles lignes"></button>
-const live = document.querySelector("[data-live]"), arrived = document.querySelector("[data-live-new]");
-if (live && arrived) {
-  const body = document.querySelector("table.table-log > tbody");
-  const label = live.querySelector("span") || live;
-  const off = label.textContent;
-  let waiting = [], timer = 0, wait = 0, announced = 0, on = false;
-  const paused = () => document.hidden || scrollY > 300 || Boolean(document.querySelector("tr.detail:not([hidden])"));
-  const say = () => {
-    live.setAttribute("aria-pressed", String(on));
-    label.textContent = on ? (paused() ? live.dataset.paused : live.dataset.on) : off;
-  };
-  const offer = () => {
-    arrived.hidden = !waiting.length;
-    arrived.textContent = waiting.length === 1 ? arrived.dataset.one : arrived.dataset.many.replace("{n}", waiting.length);
-    if (waiting.length && Date.now() - announced > 10000) {
-      announced = Date.now();
-      document.getElementById("announcer").textContent = arrived.textContent;
-    }
-  };
-  const known = (id) => body.querySelector(`[data-log-id="${CSS.escape(id)}"]`) || waiting.some((row) => row.dataset.logId === id);
-  const ask = async () => {
-    say();
-    if (!paused()) {
-      try {
-        const answer = await fetch(live.dataset.live, { headers: { "HX-Request": "true" } });
-        if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
-        const holder = document.createElement("template");
-        holder.innerHTML = `<table><tbody>${await answer.text()}</tbody></table>`;
-        const rows = [...holder.content.querySelectorAll("tr[data-log-id]")].filter((row) => !known(row.dataset.logId));
-        waiting = [...rows, ...waiting].slice(0, 500);
-        wait = Number(live.dataset.liveEvery || 5);
-        offer();
-      } catch { wait = Math.min(60, wait * 2 || 10); }
-    }
-    if (on) timer = setTimeout(ask, wait * 1000);
-  };
-  live.addEventListener("click", () => {
-    on = !on; clearTimeout(timer); wait = Number(live.dataset.liveEvery || 5);
-    if (on) ask(); else say();
-  });
-  arrived.addEventListener("click", () => {
-    body.prepend(...waiting);
-    waiting = [];
-    while (body.rows.length > 500) body.rows[body.rows.length - 1].remove();
-    offer();
-    body.querySelector("a[href]")?.focus();
-  });
-  for (const moment of ["visibilitychange", "scroll"]) document.addEventListener(moment, () => on && say(), { passive: true });
-}

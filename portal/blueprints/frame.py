@@ -1,0 +1,156 @@
+"""What every template knows: the top bar, the languages, what the reader prefers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, g, request, session, url_for
+from flask_babel import get_locale, lazy_gettext
+
+from portal.blueprints.access import READERS, SignedIn, person, settings
+from portal.blueprints.filters import LANGUAGES, select_timezone
+from portal.domain.people import Role
+from portal.domain.preferences import Preferences
+from portal.queries.dashboard import count_to_approve, find_sending_pause
+from portal.unit_of_work import reading
+
+WITHIN = {"all_bookings": "payments"}
+"""Pages that lie under another entry of the top bar than their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationItem:
+    """One entry of the top bar; `key` is its letter after g."""
+
+    label: Any
+    endpoint: str
+    icon: str
+    key: str | None = None
+    badge: int | None = None
+
+    @property
+    def href(self) -> str:
+        """Where it leads."""
+        return url_for(self.endpoint)
+
+    @property
+    def current(self) -> bool:
+        """Whether the page being shown lies there."""
+        here = WITHIN.get(request.blueprint or "", request.blueprint)
+        return here == self.endpoint.partition(".")[0] and (
+            self.endpoint.startswith(
+                (
+                    "logs",
+                    "transactions",
+                    "payouts",
+                    "creators",
+                    "jobs",
+                    "webhooks",
+                    "offers",
+                    "market",
+                    "bookings",
+                    "payments",
+                )
+            )
+            or request.endpoint == self.endpoint
+        )
+
+
+ADMIN_NAVIGATION = (
+    NavigationItem(lazy_gettext("Vue d’ensemble"), "dashboard.admin", "layout-dashboard", "o"),
+    NavigationItem(lazy_gettext("Journal système"), "logs.index", "scroll-text", "l"),
+    NavigationItem(lazy_gettext("Transactions"), "transactions.index", "arrow-left-right", "t"),
+    NavigationItem(lazy_gettext("Payouts"), "payouts.index", "banknote", "v"),
+    NavigationItem(lazy_gettext("Créateurs"), "creators.index", "users", "c"),
+    NavigationItem(lazy_gettext("Paiements"), "payments.index", "credit-card", "p"),
+    NavigationItem(lazy_gettext("Tâches"), "jobs.index", "clock", "j"),
+    NavigationItem(lazy_gettext("Webhooks"), "webhooks.index", "webhook", "w"),
+)
+CREATOR_NAVIGATION = (
+    NavigationItem(lazy_gettext("Tableau de bord"), "creator.dashboard", "layout-dashboard", "o"),
+    NavigationItem(lazy_gettext("Vos appels"), "offers.index", "video", "a"),
+    NavigationItem(lazy_gettext("Demander un payout"), "creator.request_payout", "send", "d"),
+    NavigationItem(lazy_gettext("Historique"), "creator.history", "history", "h"),
+    NavigationItem(lazy_gettext("Compte Stripe"), "creator.account", "landmark", "s"),
+)
+USER_NAVIGATION = (
+    NavigationItem(lazy_gettext("Accueil"), "dashboard.user", "layout-dashboard", "o"),
+    NavigationItem(lazy_gettext("Trouver un appel"), "market.index", "search", "t"),
+    NavigationItem(lazy_gettext("Vos réservations"), "bookings.index", "calendar", "r"),
+)
+GUEST_NAVIGATION = (
+    NavigationItem(lazy_gettext("Trouver un appel"), "market.index", "search"),
+    NavigationItem(lazy_gettext("Se connecter"), "auth.login", "user"),
+)
+
+
+def register(app: Flask) -> None:
+    """Give every template its frame."""
+    app.context_processor(frame)
+
+
+def frame() -> dict[str, Any]:
+    """What base.html shows around every page."""
+    somebody = person()
+    liked = somebody.preferences if somebody else Preferences()
+    return {
+        "navigation": navigation(somebody),
+        "environment_label": settings().environment_label,
+        "sandbox_notice": settings().sandbox,
+        "current_person": somebody,
+        "languages": languages(),
+        "request_id": g.get("request_id"),
+        "theme": liked.theme,
+        "density": liked.density,
+        "shortcuts": liked.shortcuts,
+        "preferences_href": url_for("dashboard.preferences") if somebody else None,
+        "home_href": url_for("dashboard.home"),
+        "timezone_label": select_timezone(),
+        "utc_href": utc_href(),
+        "replica_gone": g.get("replica_gone", False),
+        "may_act": somebody is not None and somebody.role is Role.ADMIN,
+        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role in READERS else None,
+    }
+
+
+def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:
+    """The top bar of a role."""
+    if somebody is None:
+        return GUEST_NAVIGATION
+    if somebody.role is Role.CREATOR:
+        return CREATOR_NAVIGATION
+    return admin_navigation() if somebody.role in READERS else USER_NAVIGATION
+
+
+def admin_navigation() -> Iterable[NavigationItem]:
+    """The admin's top bar, with the number of payouts to approve."""
+    waiting = g.to_approve if "to_approve" in g else count_to_approve(reading())
+    for item in ADMIN_NAVIGATION:
+        badge = waiting if item.endpoint == "payouts.index" else None
+        yield NavigationItem(item.label, item.endpoint, item.icon, item.key, badge)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language of the portal."""
+
+    code: str
+    label: str
+    href: str
+    current: bool
+
+
+def languages() -> list[Language]:
+    """The languages, each with the link that switches to it and comes back here."""
+    here = request.full_path.rstrip("?") if request.method == "GET" else None
+    shown = str(get_locale())
+    return [
+        Language(code, label, url_for("dashboard.language", code=code, next=here), code == shown)
+        for code, label in LANGUAGES.items()
+    ]
+
+
+def utc_href() -> str:
+    """The link that switches this browser to UTC, or back to the person's own zone, and comes back here."""
+    here = request.full_path.rstrip("?") if request.method == "GET" else None
+    return url_for("dashboard.utc", state="off" if session.get("utc") else "on", next=here)
