@@ -64,7 +64,7 @@ def select_timezone() -> str:
     """The zone that a link asks for, else the person's."""
     somebody = person()
     asked = request.args.get("tz", "")
-    if asked in known_zones():
+    if asked and asked in known_zones():
         return asked
     if somebody:
         return somebody.timezone
