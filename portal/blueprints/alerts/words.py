@@ -8,7 +8,7 @@ from flask import url_for
 from flask_babel import format_decimal, gettext, ngettext
 from flask_babel import lazy_gettext as _
 
-from portal.blueprints.filters import local_datetime
+from portal.blueprints.moments import local_datetime
 from portal.queries.alert_search import Alert, AlertKind, MessageKind
 
 KINDS = {
