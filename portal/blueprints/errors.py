@@ -63,7 +63,7 @@ def _unless_gone(handler: Callable[[E], Response]) -> Callable[[E], Response]:
 def bad_parameter(error: BadParameter) -> Response:
     """400 naming the parameter and what it takes."""
     expected = gettext(error.expected, **error.words)
-    details = {"parameter": error.parameter, "value": error.value, "expected": expected}
+    details = {"parameter": error.parameter, "value": error.value, "expected": expected, **error.place}
     message = gettext("Le paramètre « %(name)s » n’accepte pas cette valeur.", name=error.parameter)
     if wants_json():
         return json_error(400, "BAD_PARAMETER", message, details)

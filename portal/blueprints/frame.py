@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, g, request, session, url_for
 from flask_babel import get_locale, lazy_gettext
 
-from portal.blueprints.access import SignedIn, person, settings
+from portal.blueprints.access import READERS, SignedIn, person, settings
 from portal.blueprints.filters import LANGUAGES, select_timezone
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
@@ -108,7 +108,8 @@ def frame() -> dict[str, Any]:
         "timezone_label": select_timezone(),
         "utc_href": utc_href(),
         "replica_gone": g.get("replica_gone", False),
-        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role is Role.ADMIN else None,
+        "may_act": somebody is not None and somebody.role is Role.ADMIN,
+        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role in READERS else None,
     }
 
 
@@ -118,7 +119,7 @@ def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:
         return GUEST_NAVIGATION
     if somebody.role is Role.CREATOR:
         return CREATOR_NAVIGATION
-    return admin_navigation() if somebody.role is Role.ADMIN else USER_NAVIGATION
+    return admin_navigation() if somebody.role in READERS else USER_NAVIGATION
 
 
 def admin_navigation() -> Iterable[NavigationItem]:

@@ -11,14 +11,23 @@ from portal.models.log import Log, LogActor, LogHourActor, LogHourType, LogLevel
 from portal.models.log_export import Book, ExportFormat, ExportState, LogExport
 from portal.models.overdue_step import OverdueStep
 from portal.models.payment import Payment, PaymentStatus
-from portal.models.payout import AttemptState, Payout, PayoutAttempt, PayoutRoute, PayoutSource, PayoutStatus
+from portal.models.payout import (
+    AttemptState,
+    Payout,
+    PayoutApproval,
+    PayoutAttempt,
+    PayoutRoute,
+    PayoutSource,
+    PayoutStatus,
+)
 from portal.models.refund import Refund, RefundStatus
 from portal.models.saved_view import SavedView
 from portal.models.setting import Setting
 from portal.models.stripe_event import EventOrigin, InboxState, StripeEvent
 from portal.models.transaction_log import EntityType, TransactionEventType, TransactionLog
 from portal.models.transfer import Transfer
-from portal.models.user import Role, User, UserSession
+from portal.models.user import Role, User
+from portal.models.user_session import PasswordLink, RecoveryCode, SecondFactor, SignInWait, UserSession
 
 __all__ = [
     "Alert",
@@ -48,20 +57,25 @@ __all__ = [
     "MessageKind",
     "OfferStatus",
     "OverdueStep",
+    "PasswordLink",
     "Payment",
     "PaymentStatus",
     "Payout",
+    "PayoutApproval",
     "PayoutAttempt",
     "PayoutRoute",
     "PayoutSchedule",
     "PayoutSource",
     "PayoutStatus",
+    "RecoveryCode",
     "Refund",
     "RefundStatus",
     "Role",
     "RunState",
     "SavedView",
+    "SecondFactor",
     "Setting",
+    "SignInWait",
     "StripeEvent",
     "TransactionEventType",
     "TransactionLog",

@@ -52,6 +52,11 @@ class BadParameter(Exception):
         self.expected = expected
         self.words = dict(words or {})
 
+    @property
+    def place(self) -> Mapping[str, object]:
+        """Where in the value the mistake is, and what would be right there, when that can be said."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:

@@ -1,7 +1,7 @@
 """From when to when: ISO moments with or without a zone, days, and spans before now."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -42,6 +42,16 @@ def parse_time_range(args: Arguments, *, now: datetime, tz: str) -> TimeRange:
     if start and end and start >= end:
         raise BadParameter("from", str(first), "un moment qui précède « to »")
     return TimeRange(start, end)
+
+
+def moments(now: datetime, tz: str) -> tuple[Callable[[str, str], datetime], Callable[[str, str], datetime]]:
+    """How to read where a range starts, and where it ends, by the parameter's name and its text."""
+    zone = ZoneInfo(tz)
+
+    def last(parameter: str, given: str) -> datetime:
+        return _moment(parameter, given, now, zone, whole_day=True)
+
+    return (lambda parameter, given: _moment(parameter, given, now, zone)), last
 
 
 def parse_zone(name: str | None) -> ZoneInfo | None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response, abort, jsonify, make_response, request
 
-from portal.blueprints.access import gateway, me, requires, settings
+from portal.blueprints.access import READERS, gateway, me, requires, settings
 from portal.blueprints.api import bp
 from portal.blueprints.api.body import (
     decimal_json,
@@ -31,7 +31,7 @@ from portal.unit_of_work import reading, unit_of_work
 
 
 @bp.get("/admin/payouts")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def payouts() -> Response:
     """The queue, with the page's parameters."""
     search = PayoutSearch.from_args(request.args, tz=select_timezone(), now=utc_now())
@@ -40,7 +40,7 @@ def payouts() -> Response:
 
 
 @bp.get("/admin/creators")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def creators() -> Response:
     """The creators, with the page's parameters."""
     page = CreatorSearch.from_args(request.args).page(reading())

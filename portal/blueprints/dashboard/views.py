@@ -17,7 +17,12 @@ from portal.unit_of_work import reading
 
 BOOKINGS_SHOWN = 10
 ERRORS_SHOWN = 8
-HOMES = {Role.ADMIN: "dashboard.admin", Role.CREATOR: "creator.dashboard", Role.USER: "dashboard.user"}
+HOMES = {
+    Role.ADMIN: "dashboard.admin",
+    Role.AUDITOR: "dashboard.admin",
+    Role.CREATOR: "creator.dashboard",
+    Role.USER: "dashboard.user",
+}
 
 
 @bp.get("/")

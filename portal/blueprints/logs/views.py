@@ -6,7 +6,7 @@ from typing import Any
 from flask import abort, render_template, request
 
 from portal.audit.catalogue import CATALOGUE
-from portal.blueprints.access import requires
+from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
 from portal.blueprints.explorer import chart_state, hidden, paged, searched
 from portal.blueprints.logs import bp
@@ -14,7 +14,6 @@ from portal.blueprints.logs.charts import drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, chips, metadata_filter
-from portal.domain.people import Role
 from portal.queries.live_tail import tail_place
 from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
 from portal.queries.log_search import LogSearch
@@ -27,7 +26,7 @@ SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """The log, newest first, filtered by the address."""
     search = searched(LogSearch, also=("open", "chart", "exact"))
@@ -56,7 +55,7 @@ def index() -> str:
 
 
 @bp.get("/<row_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(row_id: str) -> str:
     """One event: alone, or as the fragment that opens below its row."""
     searched(LogSearch, also=("partial",))

@@ -9,7 +9,6 @@ from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
 from portal.blueprints.explorer import chart_state, hidden, paged, searched
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
-from portal.domain.people import Role
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
 from portal.queries.parameters import flag
@@ -29,7 +28,7 @@ BOXES = {("entityType", kind.value) for kind in EntityType}
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """The book of money, newest first, filtered by the address."""
     search = searched(TransactionSearch, also=("open", "chart", "exact"))
@@ -78,7 +77,7 @@ def _total(search: TransactionSearch) -> dict[str, Any]:
 
 
 @bp.get("/<row_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(row_id: str) -> str:
     """One financial event: alone, or as the fragment that opens below its row."""
     searched(TransactionSearch, also=("partial",))
