@@ -28,6 +28,7 @@ from portal.blueprints.market import bp as market
 from portal.blueprints.offers import bp as offers
 from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
+from portal.blueprints.search import bp as search
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
 from portal.blueprints.transactions import bp as transactions
@@ -44,6 +45,7 @@ ROOT = Path(__file__).parent.parent
 BLUEPRINTS = (
     auth,
     dashboard,
+    search,
     logs,
     transactions,
     traces,

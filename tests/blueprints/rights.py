@@ -127,6 +127,7 @@ TABLE: dict[str, Right] = {
     "PUT /api/call-offers/<offer_id>": SELL,
     "DELETE /api/call-offers/<offer_id>": SELL.but(names={"offer_id": "other_offer_id"}),
     # admins and auditors read
+    f"GET {DESK}/search": READ,
     f"GET {DESK}": READ,
     f"GET {DESK}/system-logs": READ,
     f"GET {DESK}/system-logs/live": READ,

@@ -6,8 +6,8 @@ from flask import Response, jsonify, request
 
 from portal.blueprints.access import READERS, me, requires
 from portal.blueprints.api import bp
-from portal.blueprints.filters import iso
 from portal.blueprints.logs.charts import cutoffs, reader_zone
+from portal.blueprints.moments import iso
 from portal.domain.work import utc_now
 from portal.queries.facets import log_facets, log_total
 from portal.queries.histogram import log_histogram
