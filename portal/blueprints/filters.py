@@ -1,22 +1,26 @@
 """How pages show moments, money and ids: filters, and the reader's language and zone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from functools import cache
+from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
-from babel.dates import get_month_names
 from babel.numbers import format_currency
-from flask import Flask, request, session
-from flask_babel import format_datetime, format_decimal, format_timedelta, get_locale, to_user_timezone
+from flask import Flask, g, request, session
+from flask_babel import format_decimal, get_locale, get_translations
 
 from portal.blueprints.access import person
+from portal.blueprints.moments import (
+    iso,
+    known_zones,
+    local_date,
+    local_datetime,
+    local_datetime_ms,
+    relative_time,
+)
 from portal.domain.money import to_decimal
-from portal.domain.work import utc_now
 
 LANGUAGES = {"fr": "Français", "en": "English"}
-MONTHS = get_month_names("abbreviated", locale="en")
 DEFAULT_TIMEZONE = "Europe/Paris"
 
 
@@ -31,6 +35,20 @@ def register(app: Flask) -> None:
     app.add_template_filter(middle)
     app.add_template_filter(percent)
     app.add_template_filter(duration_ms)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension's own
+        lambda words: _translations().ugettext(words),
+        lambda one, many, n: _translations().ungettext(one, many, n),
+        newstyle=True,
+    )
+
+
+def _translations() -> Any:
+    """The request's translations; a page asks for hundreds of words, and Flask-Babel looks them up each time."""
+    locale, (known, found) = get_locale(), g.get("translations", (None, None))
+    if known is not locale:
+        found = get_translations()
+        g.translations = (locale, found)
+    return found
 
 
 def select_locale() -> str:
@@ -42,50 +60,15 @@ def select_locale() -> str:
     return request.accept_languages.best_match(LANGUAGES) or "fr"
 
 
-@cache
-def time_zones() -> frozenset[str]:
-    """Every zone there is; asking the system reads hundreds of files."""
-    return frozenset(available_timezones())
-
-
 def select_timezone() -> str:
     """The zone that a link asks for, else the person's."""
     somebody = person()
     asked = request.args.get("tz", "")
-    if asked and asked in time_zones():
+    if asked and asked in known_zones():
         return asked
     if somebody:
         return somebody.timezone
     return "UTC" if session.get("utc") else DEFAULT_TIMEZONE
-
-
-def local_datetime(value: datetime, seconds: bool = True) -> str:
-    """A moment in the reader's zone, to the second or the minute; by hand: a page shows hundreds of them."""
-    here = to_user_timezone(value)
-    time = f"{here:%H:%M:%S}" if seconds else f"{here:%H:%M}"
-    if str(get_locale()) == "en":
-        return f"{here.day} {MONTHS[here.month]} {here.year} {time}"
-    return f"{here:%d/%m}/{here.year} {time}"
-
-
-def local_datetime_ms(value: datetime) -> str:
-    """A moment in the reader's zone, to the millisecond."""
-    return f"{local_datetime(value)}.{value.microsecond // 1000:03d}"
-
-
-def local_date(value: datetime) -> str:
-    """The day of a moment in the reader's zone."""
-    return str(format_datetime(value, "d MMM y"))
-
-
-def relative_time(value: datetime) -> str:
-    """How long ago, or in how long."""
-    return str(format_timedelta(value - utc_now(), add_direction=True, threshold=1.2))
-
-
-def iso(value: datetime) -> str:
-    """A moment for machines, in UTC."""
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def money(amount_minor: int | None, currency: str | None) -> str:

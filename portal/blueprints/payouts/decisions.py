@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from portal.blueprints.access import gateway, me, requires, settings
 from portal.blueprints.errors import sentence
-from portal.blueprints.filters import local_datetime
+from portal.blueprints.moments import local_datetime
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.forms import ApprovePayoutForm, RejectPayoutForm, must_retype
 from portal.blueprints.payouts.telling import tell, tell_outcome, words_of
