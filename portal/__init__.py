@@ -19,6 +19,7 @@ from portal.blueprints.creator import bp as creator
 from portal.blueprints.creators import bp as creators
 from portal.blueprints.cron import bp as cron
 from portal.blueprints.dashboard import bp as dashboard
+from portal.blueprints.exports import bp as exports
 from portal.blueprints.health import bp as health
 from portal.blueprints.jobs import bp as job_pages
 from portal.blueprints.logs import bp as logs
@@ -43,6 +44,7 @@ BLUEPRINTS = (
     dashboard,
     logs,
     transactions,
+    exports,
     traces,
     payouts,
     payments,

@@ -11,7 +11,9 @@ from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, actor_label, chips, metadata_filter
+from portal.blueprints.reading import tools
 from portal.domain.people import Role
+from portal.queries.exports import Book
 from portal.queries.live_tail import tail_place
 from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
 from portal.queries.log_search import LogActor, LogLevel, LogSearch
@@ -27,7 +29,7 @@ SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
 @requires(Role.ADMIN)
 def index() -> str:
     """The log, newest first, filtered by the address."""
-    search = searched(LogSearch, also=("open",))
+    search = searched(LogSearch, also=("open", "columns"))
     opened = _opened()
     place = tail_place(reading_books())  # before the page: what it does not see is new
     page = paged(search, reading_books())
@@ -47,6 +49,7 @@ def index() -> str:
         kept_by_boxes=_kept_by_boxes(),
         opened=opened,
         live=live_of(search, place),
+        tools=tools(EXPLORER, Book.LOG, search, request.args),
         detail_of=_detail,
     )
 

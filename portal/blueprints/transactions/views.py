@@ -7,9 +7,11 @@ from flask import abort, render_template, request
 from portal.blueprints.access import requires
 from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
 from portal.blueprints.explorer import hidden, paged, searched
+from portal.blueprints.reading import tools
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
 from portal.domain.people import Role
+from portal.queries.exports import Book
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
 from portal.queries.transaction_entry import TransactionEntry, find_transaction, transactions_of_request
@@ -25,7 +27,7 @@ BOXES = {("entityType", kind.value) for kind in EntityType}
 @requires(Role.ADMIN)
 def index() -> str:
     """The book of money, newest first, filtered by the address."""
-    search = searched(TransactionSearch, also=("open",))
+    search = searched(TransactionSearch, also=("open", "columns"))
     opened = _opened()
     page = paged(search, reading_books())
     empty = not page.rows and not search.order.cursor
@@ -44,6 +46,7 @@ def index() -> str:
             pair for pair in hidden() if pair not in {("entityType", kind.value) for kind in EntityType}
         ],
         opened=opened,
+        tools=tools(EXPLORER, Book.TRANSACTION_LOG, search, request.args),
         detail_of=_detail,
     )
 
