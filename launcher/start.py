@@ -78,7 +78,7 @@ def welcome(plan: Plan, environ: Mapping[str, str]) -> str:
     rows = [("Address", plan.url)]
     if plan.seeds:
         condition = "" if plan.own_database else " (where the database was empty)"
-        rows += [("Sign in as", f"admin@callastar.test, creator@callastar.test or user@callastar.test{condition}")]
+        rows += [("Sign in as", f"admin@callastar.test, auditor@, creator@ or user@callastar.test{condition}")]
         rows += [("Password", "callastar-demo")]
     stripe = environ.get("STRIPE_API_BASE") or "the account of STRIPE_SECRET_KEY"
     rows += [("Local Stripe" if plan.own_stripe else "Stripe", stripe)]

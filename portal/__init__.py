@@ -6,11 +6,12 @@ from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import create_engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import cli
 from portal.audit import writer
 from portal.audit.spool import Spool
-from portal.blueprints import access, delivery, errors, filters, frame
+from portal.blueprints import access, delivery, errors, filters, frame, limits
 from portal.blueprints.all_bookings import bp as all_bookings
 from portal.blueprints.api import bp as api
 from portal.blueprints.auth import bp as auth
@@ -21,18 +22,21 @@ from portal.blueprints.cron import bp as cron
 from portal.blueprints.dashboard import bp as dashboard
 from portal.blueprints.exports import bp as exports
 from portal.blueprints.health import bp as health
+from portal.blueprints.health import measuring
 from portal.blueprints.jobs import bp as job_pages
 from portal.blueprints.logs import bp as logs
 from portal.blueprints.market import bp as market
 from portal.blueprints.offers import bp as offers
 from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
+from portal.blueprints.search import bp as search
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
 from portal.blueprints.transactions import bp as transactions
 from portal.blueprints.webhooks import bp as webhook_pages
 from portal.config import Settings, load_settings
 from portal.database import DatabaseUrls, database_urls, patience
+from portal.database.revision import newest_revision
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
 from portal.stripe_gateway import Stripe
@@ -42,6 +46,7 @@ ROOT = Path(__file__).parent.parent
 BLUEPRINTS = (
     auth,
     dashboard,
+    search,
     logs,
     transactions,
     exports,
@@ -65,6 +70,7 @@ UNSIGNED_FORMS = (stripe_webhooks, cron)  # Stripe signs its posts itself; an ou
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, "pool_pre_ping": True}
 APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_timeout": 5, "pool_pre_ping": True}
 MAX_FORM = 64 * 1024
+MAX_PARTS = 100
 
 
 def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bool = False) -> Flask:
@@ -76,13 +82,17 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the specification's own order
     app.extensions["settings"] = settings
     app.extensions["database_urls"] = urls
+    app.extensions["newest_revision"] = newest_revision
     app.extensions["stripe_gateway"] = Stripe(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, timeout=settings.stripe_timeout
     )
     app.extensions["replica"] = _replica(urls)
     apart = create_engine(urls.app, connect_args=patience(urls.app), **APART_POOL)
     writer.configure(apart, strict=strict_catalogue, spool=Spool(settings.instance / "spool"))
+    _behind_proxies(app, settings.trusted_proxies)
     access.register(app)  # first: whatever refuses a request later has a request id to name
+    measuring.register(app)
+    limits.register(app)  # before anything reads a form
     _bind_extensions(app)
     _register_edge(app)
     desk.register(app)
@@ -99,10 +109,12 @@ def _replica(urls: DatabaseUrls) -> Replica | None:
 def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
     return {
         "SECRET_KEY": settings.secret_key,
+        "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
         "SQLALCHEMY_DATABASE_URI": urls.app,
         "SQLALCHEMY_ENGINE_OPTIONS": {**POOL, "connect_args": patience(urls.app)},
         "MAX_CONTENT_LENGTH": MAX_FORM,
         "MAX_FORM_MEMORY_SIZE": MAX_FORM,
+        "MAX_FORM_PARTS": MAX_PARTS,
         "TRUSTED_HOSTS": list(settings.trusted_hosts) or None,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
@@ -110,6 +122,15 @@ def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
         "BABEL_DEFAULT_LOCALE": "fr",
         "WTF_CSRF_TIME_LIMIT": None,
     }
+
+
+def _behind_proxies(app: Flask, trusted: int) -> None:
+    """Take the client's address and scheme from as many proxies as are ours; without one, from nobody.
+
+    The host is the Host header's, which proxies pass on and TRUSTED_HOSTS checks; X-Forwarded-Host is never read.
+    """
+    if trusted:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=0)  # type: ignore[method-assign]
 
 
 def _bind_extensions(app: Flask) -> None:

@@ -124,3 +124,40 @@ def test_days_that_are_none_are_named(days: str) -> None:
         load_settings({**PRODUCTION, "RETENTION_ERROR_DAYS": days})
     with pytest.raises(ConfigurationError, match="RETENTION_BELOW_POLICY"):
         load_settings({**PRODUCTION, "RETENTION_BELOW_POLICY": "yes"})
+
+
+def test_hosts_proxies_and_earlier_keys_are_read_strictly(tmp_path: Path) -> None:
+    earlier = "an-earlier-secret-key-1, an-earlier-secret-key-2"
+    settings = load_settings({**PRODUCTION, "SECRET_KEY_FALLBACKS": earlier})
+    assert settings.secret_key_fallbacks == ("an-earlier-secret-key-1", "an-earlier-secret-key-2")
+    assert settings.trusted_hosts == ("portal.example", "127.0.0.1", "localhost")
+    assert (settings.trusted_proxies, settings.metrics_token, settings.alert_targets) == (0, None, ())
+    assert load_settings({"PORTAL_INSTANCE": str(tmp_path)}).trusted_hosts == ()
+    named = load_settings({**PRODUCTION, "TRUSTED_HOSTS": "a.example, b.example", "TRUSTED_PROXIES": "2"})
+    assert (named.trusted_hosts[:2], named.trusted_proxies) == (("a.example", "b.example"), 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRUSTED_PROXIES", "-1"),
+        ("TRUSTED_PROXIES", "*"),
+        ("TRUSTED_PROXIES", "9" * 5_000),
+        ("METRICS_TOKEN", "short"),
+        ("SECRET_KEY_FALLBACKS", "short"),
+        ("ALERT_QUIET_MINUTES", "0"),
+        ("ALERT_TARGETS", "json://user:a-password-of-ours@host plain-words"),
+    ],
+)
+def test_a_bad_value_is_named_and_no_target_is_shown(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name) as refusal:
+        load_settings({**PRODUCTION, name: value})
+    assert "a-password-of-ours" not in str(refusal.value)
+
+
+def test_settings_shown_in_a_stack_trace_hold_no_secret() -> None:
+    secrets = {"METRICS_TOKEN": "a-secret-of-our-own-5", "ALERT_TARGETS": "json://a-secret-of-our-own-6@host"}
+    secrets["DATABASE_URL"] = "postgresql://u:a-secret-of-our-own-7@db/p"
+    shown = repr(load_settings({**PRODUCTION, **secrets}))
+    assert "a-secret-of-our-own" not in shown
+    assert "sk_live_" not in shown

@@ -50,6 +50,12 @@ class Spool:
         """Whether anything is there to replay, of this process or of any other."""
         return any(path.suffix in {OPEN, SEALED} for path in self._files())
 
+    def lines(self) -> int:
+        """How many lines wait, and how many lie aside for a human."""
+        waiting = [path for path in self._files() if path.suffix in {OPEN, SEALED}]
+        aside = list(self.aside.glob(f"*{OPEN}"))
+        return sum(path.read_bytes().count(b"\n") for path in waiting + aside if path.exists())
+
     def seal(self) -> list[Path]:
         """Close every file to its writer; the files to replay, those of an earlier try among them."""
         for path in [path for path in self._files() if path.suffix == OPEN]:

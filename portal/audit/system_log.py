@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from portal.audit.actor import role_facts
 from portal.audit.catalogue import CATALOGUE
 from portal.audit.writer import log_row, write
 from portal.models import LogActor, LogLevel
@@ -30,7 +31,7 @@ def _log(
     session: Session | None,
 ) -> int | None:
     spec = CATALOGUE.get(type)
-    facts = dict(metadata or {})
+    facts = dict(metadata or {}) | role_facts(None if actor_id is None else str(actor_id))
     level = level or (spec.level if spec else LogLevel.INFO)
     text = message or (spec.describe(facts) if spec else type)
     who = None if actor_id is None else str(actor_id)

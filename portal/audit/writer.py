@@ -56,6 +56,11 @@ def configure(engine: Engine, *, strict: bool, spool: Spool | None = None) -> No
     _apart.outage = Outage()
 
 
+def rows_wait() -> bool:
+    """Whether rows that the database has not taken yet wait on disk."""
+    return _apart.spool is not None and _apart.spool.waits()
+
+
 def apart() -> Apart:
     """Where rows written apart go from this process."""
     return _apart
@@ -164,7 +169,6 @@ def _table(book: Book) -> Table:
 
 
 def emit(rows: Sequence[Row]) -> None:
-    """Write each row to stderr as one JSON line."""
-    for row in rows:
-        line = {"book": row.book.__tablename__, **row.values}
-        sys.stderr.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    """Write each row to stderr as one JSON line, all in one go."""
+    lines = [{"book": row.book.__tablename__, **row.values} for row in rows]
+    sys.stderr.write("".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines))

@@ -11,7 +11,7 @@ from flask import Flask, Response, abort, current_app, g, redirect, request, ses
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from portal.audit.actor import Actor, begin_operation
+from portal.audit.actor import Actor, begin_operation, remember_auditor
 from portal.audit.system_log import log_error, log_warning
 from portal.config import Settings
 from portal.domain.gateway import StripeGateway
@@ -29,7 +29,7 @@ from portal.domain.preferences import Preferences, preferences_of
 from portal.domain.work import utc_now
 from portal.unit_of_work import reading, unit_of_work
 
-READERS = (Role.ADMIN,)
+READERS = (Role.ADMIN, Role.AUDITOR)
 """Who may read what admins read."""
 
 P = ParamSpec("P")
@@ -64,7 +64,7 @@ class SignedIn:
     def actor(self) -> Actor:
         """This person in audit rows: creators by their creator's id."""
         return Actor(
-            kind=LogActor(self.role),
+            kind=self.role.actor,
             id=str(self.creator_id or self.user_id),
             user_id=self.user_id,
             name=self.name,
@@ -93,6 +93,8 @@ def load_signed_in(token: str) -> SignedIn | None:
         role=Role(user.role),
         preferences=preferences_of(user),
     )
+    if person.role is Role.AUDITOR:
+        remember_auditor(str(user.id))
     if now - row.seen_at > SEEN_EVERY:
         with unit_of_work() as session:
             touch_session(session, row.token_hash, now=now)

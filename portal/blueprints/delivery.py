@@ -47,10 +47,10 @@ def _asked_by_content(folder: Path) -> bool:
 
 
 def fingerprint(file: Path) -> str | None:
-    """Ten characters that change whenever the file does; None when there is no such file."""
+    """Ten characters that change whenever the file does; None when there is no such file, or can be none."""
     try:
         return _digest(file, file.stat().st_mtime_ns)
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

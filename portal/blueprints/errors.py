@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from portal.audit.outage import is_unreachable
 from portal.audit.system_log import log_api_error
@@ -29,6 +29,8 @@ WORDS = {
     404: "Rien ne se trouve à cette adresse.",
     405: "Cette adresse ne répond pas à cette méthode.",
     413: "L’envoi est trop volumineux.",
+    414: "Cette adresse est trop longue.",
+    415: "Cette forme d’envoi n’est pas acceptée : le portail ne reçoit aucun fichier.",
     500: "Une erreur inattendue s’est produite.",
     503: "Le service est momentanément indisponible.",
 }
@@ -61,7 +63,7 @@ def _unless_gone(handler: Callable[[E], Response]) -> Callable[[E], Response]:
 def bad_parameter(error: BadParameter) -> Response:
     """400 naming the parameter and what it takes."""
     expected = gettext(error.expected, **error.words)
-    details = {"parameter": error.parameter, "value": error.value, "expected": expected}
+    details = {"parameter": error.parameter, "value": error.value, "expected": expected, **error.place}
     message = gettext("Le paramètre « %(name)s » n’accepte pas cette valeur.", name=error.parameter)
     if wants_json():
         return json_error(400, "BAD_PARAMETER", message, details)
@@ -104,6 +106,8 @@ def http_error(error: HTTPException) -> Response:
         return make_response(error.response)
     status = error.code or 500
     message = gettext(WORDS.get(status, error.name))
+    if isinstance(error, SecurityError):  # a host that is not ours: no address can be built for it
+        return _bare(status, message)
     if wants_json():
         return json_error(status, error.name.upper().replace(" ", "_"), message, {})
     response = _page(status, error=None, message=message)
@@ -164,10 +168,13 @@ def _error_page() -> Response:
         return _page(500, message=gettext(WORDS[500]))
     except Exception:
         current_app.logger.exception("request %s: no page could be made", g.get("request_id"))
-        bare = current_app.jinja_env.get_template(
-            "errors/bare.html"
-        )  # render_template() would ask who is signed in
-        return make_response(bare.render(message=_sorry(), reference=g.get("request_id")), 500)
+        return _bare(500, _sorry())
+
+
+def _bare(status: int, message: str) -> Response:
+    """A page without a frame; render_template() would ask who is signed in."""
+    bare = current_app.jinja_env.get_template("errors/bare.html")
+    return make_response(bare.render(message=message, reference=g.get("request_id")), status)
 
 
 def database_gone(error: Exception) -> Response:

@@ -16,8 +16,10 @@ from portal.queries.paging import LIMITS, BadParameter, Page
 
 Pair = tuple[str, str]
 LEAST_TEXT, MOST_TEXT = 3, 120
-PLACE = ("cursor", "open", "partial", "after")
-"""Parameters that say where one is, not what one looks for."""
+PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
+"""Parameters that say where one is and how one looks, not what one looks for."""
+CHART = ("on", "off")
+"""Drawn in the page itself; folded, and not asked for. Else it is drawn after the rows, by its own request."""
 
 SPANS = (
     ("now-1h", lazy_gettext("1 h")),
@@ -62,6 +64,24 @@ class Pill:
 
 
 @dataclass(frozen=True, slots=True)
+class RowLinks:
+    """What the addresses of one page's rows share; a row adds its number."""
+
+    closed: str
+    opening: str
+    fragments: str
+    query: str
+
+    def page(self, row_id: int, is_open: bool) -> str:
+        """The page with a row opened in place, or closed again."""
+        return f"{self.closed if is_open else f'{self.opening}{row_id}'}#log-{row_id}"
+
+    def fragment(self, row_id: int) -> str:
+        """The fragment that opens below a row, with the search that its links narrow."""
+        return f"{self.fragments}{row_id}?{self.query}"
+
+
+@dataclass(frozen=True, slots=True)
 class Explorer:
     """One explorer's page: where it is, what its filters are called, which of them can be turned around."""
 
@@ -70,9 +90,21 @@ class Explorer:
     invertible: tuple[str, ...]
 
     def href(self, pairs: Iterable[Pair]) -> str:
-        """The explorer with these parameters."""
-        query = urlencode(list(pairs))
+        """The explorer with these parameters; a folded chart stays folded."""
+        folded = [("chart", "off")] if request.args.get("chart") == "off" else []
+        query = urlencode([*pairs, *folded])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
+
+    def charting(self, state: str | None) -> str:
+        """This page with its chart drawn in it, folded, or as ever."""
+        here = [(k, v) for k, v in request.args.items(multi=True) if v.strip() and k != "chart"]
+        query = urlencode([*here, *([("chart", state)] if state else [])])
+        return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
+
+    def beside(self, endpoint: str, *more: Pair) -> str:
+        """Another page about the same search."""
+        query = urlencode([*pairs(), *more])
+        return f"{url_for(endpoint)}?{query}" if query else url_for(endpoint)
 
     def only(self, name: str, value: str) -> str:
         """The same search with one value in place of whatever a parameter had."""
@@ -82,19 +114,21 @@ class Explorer:
         """The same search with one more value."""
         return self.href([*pairs(), (name, value)])
 
+    def between(self, start: str, end: str) -> str:
+        """The same search from one moment to another."""
+        return self.href([*_without("from", "to"), ("from", start), ("to", end)])
+
     def dropping(self, *names: str) -> str:
         """The same search without some parameters."""
         return self.href(_without(*names))
 
-    def row_href(self, row_id: int, is_open: bool) -> str:
-        """This page with a row opened in place, or closed again."""
+    def row_links(self, endpoint: str) -> "RowLinks":
+        """The links of every row, made once: this page with a row opened, and the fragments that open below."""
         place = [("cursor", c) for c in request.args.getlist("cursor") if c]
-        opened = [] if is_open else [("open", str(row_id))]
-        return f"{self.href([*pairs(), *place, *opened])}#log-{row_id}"
-
-    def fragment_href(self, endpoint: str, row_id: int) -> str:
-        """The fragment that opens below a row, with the search that its links narrow."""
-        return f"{url_for(endpoint, row_id=row_id)}?{urlencode([*pairs(), ('partial', '1')])}"
+        closed = self.href([*pairs(), *place])
+        opening = f"{closed}{'&' if '?' in closed else '?'}open="
+        fragments = url_for(endpoint, row_id=0).removesuffix("0")
+        return RowLinks(closed, opening, fragments, urlencode([*pairs(), ("partial", "1")]))
 
     def pills(self) -> list[Pill]:
         """The active filters, in the order of the address."""
@@ -181,7 +215,7 @@ def searched(kind: SearchType[S], *, also: Iterable[str] = ()) -> S:
 
 
 def _search(kind: SearchType[S], args: Any, also: Iterable[str] = ()) -> S:
-    return kind.from_args(with_page_size(args), now=utc_now(), tz=me().timezone, also=also)
+    return kind.from_args(with_page_size(args), now=utc_now(), tz=me().timezone, also=(*also, "columns"))
 
 
 def paged(search: Search, session: Any) -> Page[Any]:
@@ -191,6 +225,16 @@ def paged(search: Search, session: Any) -> Page[Any]:
     except BadParameter as error:
         remember_way_back(error)
         raise
+
+
+def chart_state() -> str | None:
+    """What this address says of the chart. Raises BadParameter."""
+    state = request.args.get("chart")
+    if state is not None and state not in CHART:
+        error = BadParameter("chart", state, "on ou off")
+        remember_way_back(error)
+        raise error
+    return state
 
 
 def remember_way_back(error: BadParameter) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, g, request, session, url_for
 from flask_babel import get_locale, lazy_gettext
 
-from portal.blueprints.access import SignedIn, person, settings
+from portal.blueprints.access import READERS, SignedIn, person, settings
 from portal.blueprints.filters import LANGUAGES, select_timezone
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
@@ -104,11 +104,13 @@ def frame() -> dict[str, Any]:
         "density": liked.density,
         "shortcuts": liked.shortcuts,
         "preferences_href": url_for("dashboard.preferences") if somebody else None,
+        "search_href": url_for("search.index") if somebody and somebody.role in READERS else None,
         "home_href": url_for("dashboard.home"),
         "timezone_label": select_timezone(),
         "utc_href": utc_href(),
         "replica_gone": g.get("replica_gone", False),
-        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role is Role.ADMIN else None,
+        "may_act": somebody is not None and somebody.role is Role.ADMIN,
+        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role in READERS else None,
     }
 
 
@@ -118,12 +120,12 @@ def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:
         return GUEST_NAVIGATION
     if somebody.role is Role.CREATOR:
         return CREATOR_NAVIGATION
-    return admin_navigation() if somebody.role is Role.ADMIN else USER_NAVIGATION
+    return admin_navigation() if somebody.role in READERS else USER_NAVIGATION
 
 
 def admin_navigation() -> Iterable[NavigationItem]:
     """The admin's top bar, with the number of payouts to approve."""
-    waiting = count_to_approve(reading())
+    waiting = g.to_approve if "to_approve" in g else count_to_approve(reading())
     for item in ADMIN_NAVIGATION:
         badge = waiting if item.endpoint == "payouts.index" else None
         yield NavigationItem(item.label, item.endpoint, item.icon, item.key, badge)

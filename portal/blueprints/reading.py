@@ -53,7 +53,7 @@ def tools(explorer: Explorer, book: Book, search: Any, args: Any) -> Tools:
     keys = parse_columns(args)
     return Tools(
         book=book,
-        copy_href=url_for(explorer.endpoint, _external=True) + query,
+        copy_href=url_for(explorer.endpoint) + query,
         csv_href=_export(book, ExportFormat.CSV, whole),
         ndjson_href=_export(book, ExportFormat.NDJSON, whole),
         columns=[Column(key, _without_column(explorer, keys, key)) for key in keys],

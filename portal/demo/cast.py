@@ -62,6 +62,7 @@ CREATORS = (
     Part("Élise Caron", "elise-caron"),
 )
 ADMINS = (("Claire Delmas", "admin@callastar.test"), ("Antoine Mercier", "antoine.mercier@callastar.test"))
+AUDITOR = ("Irène Vasseur", "auditor@callastar.test")
 FIRST_USER = ("Sarah Petit", "user@callastar.test")
 FIRST_NAMES = (
     "Adam", "Alice", "Baptiste", "Clara", "Damien", "Éva", "Florian", "Gaëlle", "Henri", "Irène", "Joris", "Karim",

@@ -36,4 +36,4 @@ def fill(logs: int | None) -> None:
     except (RealStripe, LocalStripeMissing) as error:
         raise click.ClickException(str(error)) from error
     if len(said) > 1:
-        click.echo(f"  Sign in as admin@callastar.test, creator@ or user@callastar.test with {PASSWORD}")
+        click.echo(f"  Sign in as admin@callastar.test, auditor@, creator@ or user@callastar.test with {PASSWORD}")

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
-from portal.demo.cast import ADMINS, CREATORS, FIRST_NAMES, FIRST_USER, LAST_NAMES, Part, Standing
+from portal.demo.cast import ADMINS, AUDITOR, CREATORS, FIRST_NAMES, FIRST_USER, LAST_NAMES, Part, Standing
 from portal.demo.chance import DAY
 from portal.demo.rows import Operation
 from portal.demo.world import Person, Seller, World, stamp
@@ -18,11 +19,20 @@ def invite(world: World, password_hash: str) -> None:
     """Bring everybody in; all share one password."""
     for name, email in ADMINS:
         world.admins.append(_person(world, name, email, Role.ADMIN, password_hash))
+    _auditor(world, password_hash)
     guests = [FIRST_USER, *((f"{a} {b}", "") for a, b in zip(FIRST_NAMES, _names(world), strict=False))]
     for name, email in guests:
         world.users.append(_person(world, name, email or _address(world, name), Role.USER, password_hash))
     for part in CREATORS:
         world.sellers[part.handle] = _creator(world, part, password_hash)
+
+
+def _auditor(world: World, password_hash: str) -> None:
+    """Somebody who only reads, and draws nothing from chance: all else stays as it was."""
+    name, email = AUDITOR
+    row = {"id": uuid5(NAMESPACE_DNS, email), "email": email, "name": name, "password_hash": password_hash}
+    row |= {"role": Role.AUDITOR, "timezone": "Europe/Paris", "created_at": world.start}
+    world.books.add("user", row)
 
 
 def _names(world: World) -> list[str]:

@@ -71,10 +71,12 @@ def sign_in(
             ip_address=browser.ip_address,
             user_agent=browser.user_agent,
             seen_at=now,
+            rotated_at=now,
+            confirmed_at=now,
             expires_at=now + limits.absolute,
         )
     )
-    log_auth("LOGIN", user.id, True, browser.facts(), actor=LogActor(user.role), session=session)
+    log_auth("LOGIN", user.id, True, browser.facts(), actor=user.role.actor, session=session)
     return token
 
 
@@ -96,7 +98,7 @@ def sign_out(session: Session, *, token: str, browser: Browser, now: datetime) -
     row = session.get(UserSession, _digest(token), with_for_update={"of": UserSession})
     if row is not None and row.ended_at is None:
         row.ended_at = now
-        actor = LogActor(row.user.role)
+        actor = row.user.role.actor
         log_auth("LOGOUT", row.user_id, True, browser.facts(), actor=actor, session=session)
 
 

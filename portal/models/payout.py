@@ -171,3 +171,20 @@ class PayoutAttempt(Base):
     error_http_status: Mapped[int | None]
     stripe_request_id: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[CreatedAt]
+
+
+class PayoutApproval(Base):
+    """The first of two approvals that a large payout's attempt `n` needs; it stands until withdrawn."""
+
+    __tablename__ = "payout_approval"
+    __table_args__ = (
+        Index("uq_payout_approval_standing", "payout_id", "n", unique=True,
+              postgresql_where=text("withdrawn_at is null")),
+    )  # fmt: skip
+
+    id: Mapped[Id]
+    payout_id: Mapped[UUID] = mapped_column(ForeignKey("payout.id"))
+    n: Mapped[int]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
+    created_at: Mapped[CreatedAt]
+    withdrawn_at: Mapped[OptionalTimestamp]

@@ -2,31 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from portal.models import (
-    Creator,
-    JobRun,
-    Log,
-    LogLevel,
-    Payout,
-    PayoutStatus,
-    Setting,
-    TransactionLog,
-)
+from portal.models import JobRun, Payout, PayoutStatus, Setting
 from portal.models.job_run import LATE_SETTING
 from portal.models.setting import SENDING_PAUSED
-from portal.queries.payout_search import is_stuck
-
-FAILED_WITHIN = timedelta(days=7)
-ERRORS_WITHIN = timedelta(hours=24)
-ERRORS_SHOWN = 8
-MONEY_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +37,6 @@ def count_to_approve(session: Session) -> int:
     return session.scalar(query) or 0
 
 
-def database_answers(session: Session) -> bool:
-    """Whether the database answers and holds the portal's tables."""
-    try:
-        session.scalar(select(Payout.id).limit(1))
-    except DBAPIError:
-        session.rollback()
-        return False
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """Payouts to approve in one currency; the total is in its minor units."""
@@ -79,47 +53,6 @@ def payouts_to_approve(session: Session) -> list[Waiting]:
     query = select(Payout.currency, func.count(), func.sum(Payout.amount_minor), oldest)
     query = query.where(Payout.status == PayoutStatus.REQUESTED).group_by(Payout.currency).order_by(oldest)
     return [Waiting(currency, count, int(total), at) for currency, count, total, at in session.execute(query)]
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Payouts that failed lately or stand still, and creators who cannot be paid as agreed."""
-
-    failed: int
-    stuck: int
-    blocked_creators: int
-    unmanaged_schedules: int
-
-
-def trouble(session: Session, *, now: datetime) -> Trouble:
-    """The counts behind the overview's warnings."""
-    failed = Payout.status.in_((PayoutStatus.FAILED, PayoutStatus.RETURNED)) & (
-        Payout.updated_at >= now - FAILED_WITHIN
-    )
-    query = select(func.count().filter(failed), func.count().filter(is_stuck(now))).select_from(Payout)
-    payouts = session.execute(query.where(or_(failed, is_stuck(now)))).one()
-    schedule = Creator.stripe_schedule_interval != "manual"
-    people = select(func.count().filter(Creator.is_payout_blocked), func.count().filter(schedule))
-    return Trouble(*payouts, *session.execute(people.select_from(Creator)).one())
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorCount:
-    """How often one type of error came lately."""
-
-    type: str
-    level: LogLevel
-    count: int
-    last: datetime
-
-
-def recent_errors(session: Session, *, now: datetime) -> list[ErrorCount]:
-    """The errors of the last 24 hours by type, the most frequent first."""
-    count = func.count()
-    query = select(Log.type, Log.level, count, func.max(Log.created_at))
-    query = query.where(Log.level.in_((LogLevel.ERROR, LogLevel.CRITICAL)), Log.created_at >= now - ERRORS_WITHIN)
-    query = query.group_by(Log.type, Log.level).order_by(Log.level.desc(), count.desc(), Log.type)
-    return [ErrorCount(*row) for row in session.execute(query)]
 
 
 def last_runs(session: Session) -> Sequence[JobRun]:
@@ -165,9 +98,3 @@ PROTECTIONS = text(
 def protections(session: Session) -> Protections:
     """Whether both books are append-only, as the database itself says."""
     return Protections(*session.execute(PROTECTIONS).one())
-
-
-def latest_money(session: Session) -> Sequence[TransactionLog]:
-    """The newest rows of the book of money."""
-    query = select(TransactionLog).order_by(TransactionLog.created_at.desc(), TransactionLog.id.desc())
-    return session.scalars(query.limit(MONEY_SHOWN)).all()

@@ -1,6 +1,5 @@
 """The explorer of `log`: frozen parameters, one statement without COUNT or OFFSET, one page."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,6 +15,7 @@ from portal.models import LogLevel as LogLevel
 from portal.models.log import TRACED_KEYS
 from portal.queries import probes
 from portal.queries.log_entry import COLUMNS, LogEntry
+from portal.queries.log_language import TYPE, is_type, log_vocabulary
 from portal.queries.paging import (
     BadParameter,
     Order,
@@ -27,12 +27,14 @@ from portal.queries.paging import (
     read_within,
 )
 from portal.queries.parameters import Arguments, Choice, choice, many, one, refuse_unknown, split_excluded
-from portal.queries.text_search import FreeText, parse_text
+from portal.queries.search_query import Query, read_query, within
+from portal.queries.text_search import FreeText
 from portal.queries.time_range import TimeRange, parse_time_range
 
 FILTERS = ("q", "level", "type", "actor", "actorId", "entity", "requestId", "from", "to")
 PARAMETERS = (*FILTERS, "tz", "cursor", "limit", "sort")
-TYPE = re.compile(r"[A-Za-z0-9_.:-]{0,79}[A-Za-z0-9_.:*]", re.ASCII)
+SETS = ("level", "type", "actor")
+EXACT = ("actorId", "entity", "requestId")
 SORTS = {"-createdAt": False, "createdAt": True}
 
 
@@ -51,6 +53,7 @@ class LogSearch:
     request_id: UUID | None = None
     period: TimeRange = field(default_factory=TimeRange)
     text: FreeText = field(default_factory=FreeText)
+    query: Query = field(default_factory=Query)
     order: Order = field(default_factory=Order)
     limit: int = 50
     blame: tuple[str, str] = ("from", "")
@@ -59,16 +62,21 @@ class LogSearch:
     def from_args(cls, args: Arguments, *, now: datetime, tz: str, also: Iterable[str] = ()) -> "LogSearch":
         """The search that an address asks for; `also` are the page's own parameters. Raises BadParameter."""
         refuse_unknown(args, {*PARAMETERS, *also})
-        period = parse_time_range(args, now=now, tz=tz)
+        given = parse_time_range(args, now=now, tz=tz)
+        words = log_vocabulary(now, one(args, "tz") or tz)
+        free = {name for name in (*SETS, *EXACT) if not many(args, name)}
+        query = read_query(args, words, period=given, sets=free & set(SETS), exact=free & set(EXACT))
+        asked, exact = query.parts.chosen, query.parts.exact
         return cls(
-            level=choice(args, "level", LogLevel),
-            type=_types(args),
-            actor=choice(args, "actor", LogActor),
-            actor_id=one(args, "actorId"),
-            entity=one(args, "entity"),
-            request_id=parse_uuid("requestId", one(args, "requestId")),
-            period=period,
-            text=parse_text(args, bounded=period.start is not None),
+            level=asked.get("level") or choice(args, "level", LogLevel),
+            type=asked.get("type") or _types(args),
+            actor=asked.get("actor") or choice(args, "actor", LogActor),
+            actor_id=exact.get("actorId") or one(args, "actorId"),
+            entity=exact.get("entity") or one(args, "entity"),
+            request_id=exact.get("requestId") or parse_uuid("requestId", one(args, "requestId")),
+            period=within(given, query.parts),
+            text=query.parts.text,
+            query=query,
             order=Order(parse_cursor(one(args, "cursor")), _oldest_first(args)),
             limit=parse_limit(one(args, "limit")),
             blame=("q", one(args, "q") or "") if one(args, "q") else ("from", one(args, "from") or ""),
@@ -114,7 +122,8 @@ class LogSearch:
     @property
     def _is_narrow(self) -> bool:
         """Whether an index of its own makes the rows few before their level and type matter."""
-        return self.request_id is not None or self.actor_id is not None or self.text.finds_by_index
+        by_id = self.request_id is not None or self.actor_id is not None
+        return by_id or self.text.finds_by_index or self.query.narrows
 
     def _cut(self, query: Any, place: Any) -> Any:
         """`query` in reading order, one row longer than a page; `place` has its created_at and id."""
@@ -127,6 +136,7 @@ class LogSearch:
             *self.period.conditions(Log.created_at),
             *self.text.conditions(Log.search),
             *_chosen(Log.actor, self.actor),
+            *self.query.conditions,
         ]
         if self.actor_id is not None:
             found.append(Log.actor_id == self.actor_id)
@@ -135,13 +145,13 @@ class LogSearch:
         return found
 
     def _kinds(self) -> list[ColumnElement[bool]]:
-        wanted = [or_(*map(_is_type, self.type.only))] if self.type.only else []
+        wanted = [or_(*map(is_type, self.type.only))] if self.type.only else []
         if self.level.only:
             wanted.append(_in(Log.level, self.level.only))
         return [*wanted, *self._left_out()]
 
     def _left_out(self) -> list[ColumnElement[bool]]:
-        types = [~_is_type(value) for value in self.type.without]
+        types = [~is_type(value) for value in self.type.without]
         return types if not self.level.without else [*types, ~_in(Log.level, self.level.without)]
 
 
@@ -159,11 +169,6 @@ def _oldest_first(args: Arguments) -> bool:
     if given is not None and given not in SORTS:
         raise BadParameter("sort", given, "-createdAt ou createdAt")
     return SORTS[given] if given else False
-
-
-def _is_type(value: str) -> ColumnElement[bool]:
-    prefix = probes.prefix_of(value)
-    return Log.type == value if prefix is None else Log.type.startswith(prefix, autoescape=True)
 
 
 def _chosen(column: Any, chosen: Choice) -> list[ColumnElement[bool]]:

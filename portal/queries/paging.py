@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -50,6 +51,11 @@ class BadParameter(Exception):
         self.value = value[:200]
         self.expected = expected
         self.words = dict(words or {})
+
+    @property
+    def place(self) -> Mapping[str, object]:
+        """Where in the value the mistake is, and what would be right there, when that can be said."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +145,16 @@ def parse_uuid(parameter: str, given: str | None) -> UUID | None:
 
 def read_within(session: Session, statement: Executable, *, blame: tuple[str, str]) -> Sequence[Any]:
     """The rows of `statement`; after three seconds raises BadParameter with `blame`, a name and its value."""
+    with in_time(session, blame=blame):
+        return session.execute(statement).all()
+
+
+@contextmanager
+def in_time(session: Session, *, blame: tuple[str, str]) -> Iterator[None]:
+    """Let each statement of the block take three seconds; then raise BadParameter with `blame`."""
     session.execute(text(f"set local statement_timeout = {TIMEOUT_MS}"))
     try:
-        rows = session.execute(statement).all()
+        yield
     except OperationalError as error:
         if getattr(error.orig, "pgcode", None) != QUERY_CANCELED:
             raise
@@ -149,7 +162,6 @@ def read_within(session: Session, statement: Executable, *, blame: tuple[str, st
         expected = "une recherche plus étroite : ajoutez une période, un type ou un mot plus rare"
         raise BadParameter(*blame, expected) from error
     session.execute(text("set local statement_timeout = default"))
-    return rows
 
 
 @dataclass(frozen=True, slots=True)

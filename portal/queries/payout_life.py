@@ -33,6 +33,8 @@ class StepState(StrEnum):
     SKIPPED = "skipped"
     OVERDUE = "overdue"
     NOT_REACHED = "not_reached"
+    DUPLICATE = "duplicate"
+    IMPOSSIBLE_ORDER = "impossible_order"
 
 
 @dataclass(frozen=True, slots=True)

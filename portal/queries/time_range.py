@@ -1,7 +1,7 @@
 """From when to when: ISO moments with or without a zone, days, and spans before now."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -44,6 +44,16 @@ def parse_time_range(args: Arguments, *, now: datetime, tz: str) -> TimeRange:
     return TimeRange(start, end)
 
 
+def moments(now: datetime, tz: str) -> tuple[Callable[[str, str], datetime], Callable[[str, str], datetime]]:
+    """How to read where a range starts, and where it ends, by the parameter's name and its text."""
+    zone = ZoneInfo(tz)
+
+    def last(parameter: str, given: str) -> datetime:
+        return _moment(parameter, given, now, zone, whole_day=True)
+
+    return (lambda parameter, given: _moment(parameter, given, now, zone)), last
+
+
 def parse_zone(name: str | None) -> ZoneInfo | None:
     """A zone by its IANA name. Raises BadParameter."""
     if name is None:
@@ -59,6 +69,23 @@ def _moment(parameter: str, text: str, now: datetime, zone: ZoneInfo, *, whole_d
         return (_before_now(text, now) or _written(text, zone, whole_day)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadParameter(parameter, text, EXPECTED) from error
+
+
+def parse_moment(parameter: str, given: str | None) -> datetime | None:
+    """A moment as a link of ours writes it, with its zone. Raises BadParameter."""
+    if given is None:
+        return None
+    try:
+        return _zoned(given).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(parameter, given, "un moment ISO avec son fuseau") from error
+
+
+def _zoned(text: str) -> datetime:
+    moment = datetime.fromisoformat(LOST_PLUS.sub(r"\1+\2", text))
+    if moment.tzinfo is None:
+        raise ValueError("no zone")
+    return moment
 
 
 def _before_now(text: str, now: datetime) -> datetime | None:

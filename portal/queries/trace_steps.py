@@ -61,13 +61,18 @@ class Shown(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:
-    """One step: the event `type` expected of it, and the log row `log_id` that shows it."""
+    """One step: the event `type` expected of it, and the log row `log_id` that shows it.
+
+    `times` is how often it came when that was too often; `against` the step that it came before, and must not.
+    """
 
     step: Step
     type: str
     actor: str | None = None
     log_id: int | None = None
     note: str | None = None
+    times: int = 1
+    against: StrEnum | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,12 @@ from portal.queries.paging import (
     read_within,
 )
 from portal.queries.parameters import Arguments, Choice, choice, many, one, refuse_unknown, split_excluded
-from portal.queries.probes import prefix_of
-from portal.queries.text_search import FreeText, parse_text
+from portal.queries.search_query import Query, read_query, within
+from portal.queries.search_types import matching
+from portal.queries.text_search import FreeText
 from portal.queries.time_range import TimeRange, parse_time_range
 from portal.queries.transaction_entry import COLUMNS, TransactionEntry
+from portal.queries.transaction_language import transaction_vocabulary
 
 COLUMN_OF = {
     "entityId": TransactionLog.entity_id,
@@ -41,6 +43,8 @@ COLUMN_OF = {
 AMOUNTS = ("currency", "amountMin", "amountMax")
 FILTERS = ("q", "eventType", "entityType", *COLUMN_OF, *AMOUNTS, "requestId", "from", "to")
 PARAMETERS = (*FILTERS, "tz", "cursor", "limit")
+SETS = {"type": "eventType", "entityType": "entityType"}
+"""The language's fields that are read as this book's own parameters."""
 CURRENCY = re.compile("[A-Za-z]{3}")
 
 
@@ -59,6 +63,7 @@ class TransactionSearch:
     request_id: UUID | None = None
     period: TimeRange = field(default_factory=TimeRange)
     text: FreeText = field(default_factory=FreeText)
+    query: Query = field(default_factory=Query)
     order: Order = field(default_factory=Order)
     limit: int = 50
     blame: tuple[str, str] = ("from", "")
@@ -69,17 +74,21 @@ class TransactionSearch:
     ) -> "TransactionSearch":
         """The search that an address asks for; `also` are the page's own parameters. Raises BadParameter."""
         refuse_unknown(args, {*PARAMETERS, *also})
-        period = parse_time_range(args, now=now, tz=tz)
+        given = parse_time_range(args, now=now, tz=tz)
+        words = transaction_vocabulary(now, one(args, "tz") or tz)
+        sets = {field for field, name in SETS.items() if not many(args, name)}
+        query = read_query(args, words, period=given, sets=sets, exact=())
         exact = [(name, one(args, name)) for name in COLUMN_OF]
         return cls(
-            event_type=_event_types(args),
-            entity_type=choice(args, "entityType", EntityType),
+            event_type=query.parts.chosen.get("type") or _event_types(args),
+            entity_type=query.parts.chosen.get("entityType") or choice(args, "entityType", EntityType),
             exact=tuple((name, value) for name, value in exact if value is not None),
             currency=_currency(args),
             amounts=parse_amounts(args),
             request_id=parse_uuid("requestId", one(args, "requestId")),
-            period=period,
-            text=parse_text(args, bounded=period.start is not None),
+            period=within(given, query.parts),
+            text=query.parts.text,
+            query=query,
             order=Order(parse_cursor(one(args, "cursor"))),
             limit=parse_limit(one(args, "limit")),
             blame=("q", one(args, "q") or "") if one(args, "q") else ("from", one(args, "from") or ""),
@@ -110,6 +119,7 @@ class TransactionSearch:
             *_chosen(book.event_type, self.event_type),
             *_chosen(book.entity_type, self.entity_type),
             *(COLUMN_OF[name] == value for name, value in self.exact),
+            *self.query.conditions,
         ]
         if self.currency is not None:
             found.append(book.currency == self.currency)
@@ -125,9 +135,7 @@ def _resolved(wanted: Iterable[str]) -> tuple[str, ...]:
     """Prefixes replaced by the types that begin so. Raises BadParameter for a type that does not exist."""
     found: list[str] = []
     for value in wanted:
-        prefix = prefix_of(value)
-        every = [kind.value for kind in TransactionEventType]
-        types = [t for t in every if (t == value if prefix is None else t.startswith(prefix))]
+        types = matching(value, [kind.value for kind in TransactionEventType])
         if not types:
             words = {"values": ", ".join(TransactionEventType)}
             expected = "%(values)s, ou un début comme PAYOUT_ ; « - » devant exclut"

@@ -12,7 +12,7 @@ from portal.models import InboxState as InboxState
 from portal.models import StripeEvent as StripeEvent
 from portal.models import User
 from portal.queries.log_entry import LogEntry
-from portal.queries.trace_rows import TraceKind, log_rows
+from portal.queries.trace_rows import About, TraceKind, log_rows
 
 ROWS_SHOWN = 50
 LONGEST_ID = 80
@@ -32,7 +32,7 @@ def find_webhook(session: Session, event_id: str) -> WebhookEntry | None:
     event = find_event(session, event_id)
     if event is None:
         return None
-    rows = log_rows(session, TraceKind.EVENT, event.id, {event.request_id}, None)
+    rows = log_rows(session, About(TraceKind.EVENT, event.id))
     oldest_first = sorted(rows, key=lambda row: (row.created_at, row.id))
     return WebhookEntry(event, decider_of(session, event), oldest_first[-ROWS_SHOWN:])
 

@@ -17,6 +17,8 @@ UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
 PO = Path(__file__).parent / "en" / "LC_MESSAGES" / "messages.po"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 KEYWORDS = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None}
+EXPECTED = {"BadParameter": 2, "WrongValue": 0}
+"""Errors that say what they take, and from which argument on."""
 SENTENCES = ("domain", "queries", "blueprints", "jobs/desk.py", "webhooks/decisions.py")
 """Where French sentences stand without a call around them: the rules know no translation."""
 
@@ -52,9 +54,10 @@ def _words(tree: ast.AST) -> Iterator[ast.Constant]:
 
 
 def _expected(node: ast.Call | ast.Assign) -> list[ast.expr]:
-    """What BadParameter says that its parameter takes, given to it or kept as `expected`."""
+    """What a parameter or a part of a search takes, given to its error or kept as `expected`."""
     if isinstance(node, ast.Call):
-        return node.args[2:] if getattr(node.func, "id", "") == "BadParameter" else []
+        place = EXPECTED.get(getattr(node.func, "id", ""))
+        return [] if place is None else node.args[place:]
     named = any(getattr(target, "id", "").lower() == "expected" for target in node.targets)
     return [node.value] if named else []
 

@@ -1,24 +1,26 @@
 """Receiving: verify, store the bytes, acknowledge. An event is stored once, whatever is delivered twice."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from portal.audit.actor import current_request_id
+from portal.audit.actor import current_request_id, operation
 from portal.audit.system_log import log_error, log_info, log_warning
 from portal.domain.gateway import SignatureInvalid, StripeGateway
 from portal.models import InboxState, LogActor, StripeEvent
 from portal.unit_of_work import unit_of_work
 from portal.webhooks.event import Event, NotAnEvent, event_from
-from portal.webhooks.repeats import log_repeat
+from portal.webhooks.repeats import first_deliveries, log_repeat
+from portal.webhooks.together import Together, TurnBroken
 
 MAX_BODY = 256 * 1024
 INBOX = cast(Table, StripeEvent.__table__)
@@ -44,6 +46,22 @@ class Delivery:
     ip_address: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A verified delivery on its way into the inbox, and the request whose rows tell of it."""
+
+    event: Event
+    delivery: Delivery
+    verified_ms: int
+    now: datetime
+    request_id: UUID
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The inbox's row of it."""
+        return inbox_row(self.event, self.delivery.body, self.now) | {"request_id": self.request_id}
+
+
 class DeliveryRefused(Exception):
     """A delivery that Stripe did not make, or that is no event: nothing is stored."""
 
@@ -56,7 +74,7 @@ def receive(gateway: StripeGateway, delivery: Delivery, *, now: datetime) -> Eve
     """Store a signed event; when this returns it is committed. Raises DeliveryRefused, InboxUnavailable."""
     try:
         return _receive(gateway, delivery, now)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, TurnBroken) as error:
         raise InboxUnavailable(type(error).__name__) from error
 
 
@@ -67,8 +85,7 @@ def _receive(gateway: StripeGateway, delivery: Delivery, now: datetime) -> Event
         log_warning("WEBHOOK_NO_SIGNATURE", LogActor.SYSTEM, None, None, facts)
         raise DeliveryRefused("Stripe-Signature is missing")
     event = _verified(gateway, delivery, delivery.signature, started, now)
-    with unit_of_work() as session:
-        _store(session, event, delivery, _since(started), now)
+    TOGETHER.bring(Arrival(event, delivery, _since(started), now, current_request_id()))
     return event
 
 
@@ -88,18 +105,45 @@ def _verified(gateway: StripeGateway, delivery: Delivery, signature: str, starte
         raise DeliveryRefused(what) from error
 
 
-def _store(session: Session, event: Event, delivery: Delivery, verified_ms: int, now: datetime) -> None:
-    row = inbox_row(event, delivery.body, now)
-    if session.connection().scalar(STORE, row) is None:
-        log_repeat(session, event, delivery.body)
-        return
+def _store(arrivals: Sequence[Arrival]) -> None:
+    """Keep them in one transaction, in the order of their ids: two processes never wait for each other's."""
+    ordered = sorted(arrivals, key=lambda arrival: arrival.event.id)
+    with unit_of_work() as session:
+        new = set(session.connection().scalars(STORE, [arrival.row for arrival in _first_of_each(ordered)]))
+        repeats = []
+        for arrival in ordered:
+            if arrival.event.id in new:
+                new.remove(arrival.event.id)
+                _log_stored(session, arrival)
+            else:
+                repeats.append(arrival)
+        _log_repeats(session, repeats)
+
+
+def _first_of_each(arrivals: Iterable[Arrival]) -> list[Arrival]:
+    found: dict[str, Arrival] = {}
+    for arrival in arrivals:
+        found.setdefault(arrival.event.id, arrival)
+    return list(found.values())
+
+
+def _log_stored(session: Session, arrival: Arrival) -> None:
+    event = arrival.event
     facts = event.facts()
-    timing = {"verificationTimeMs": verified_ms, "signaturePresent": True}
-    log_info("WEBHOOK_SIGNATURE_VERIFIED", LogActor.SYSTEM, None, None, facts | timing, session=session)
+    timing = {"verificationTimeMs": arrival.verified_ms, "signaturePresent": True}
     version = {"apiVersion": event.api_version}
-    log_info("WEBHOOK_RECEIVED", LogActor.SYSTEM, None, None, facts | version, session=session)
-    if (event.account is not None) != (delivery.endpoint is Endpoint.CONNECT):
-        _log_wrong_endpoint(session, facts, delivery.endpoint)
+    with operation(arrival.request_id):
+        log_info("WEBHOOK_SIGNATURE_VERIFIED", LogActor.SYSTEM, None, None, facts | timing, session=session)
+        log_info("WEBHOOK_RECEIVED", LogActor.SYSTEM, None, None, facts | version, session=session)
+        if (event.account is not None) != (arrival.delivery.endpoint is Endpoint.CONNECT):
+            _log_wrong_endpoint(session, facts, arrival.delivery.endpoint)
+
+
+def _log_repeats(session: Session, repeats: Sequence[Arrival]) -> None:
+    firsts = first_deliveries(session, {arrival.event.id for arrival in repeats})
+    for arrival in repeats:
+        with operation(arrival.request_id):
+            log_repeat(session, arrival.event, arrival.delivery.body, firsts[arrival.event.id])
 
 
 def _log_wrong_endpoint(session: Session, facts: dict[str, Any], endpoint: Endpoint) -> None:
@@ -131,3 +175,7 @@ def inbox_row(event: Event, body: bytes, now: datetime) -> dict[str, Any]:
 
 def _since(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
+
+
+TOGETHER = Together(_store)
+"""This process's turns at the inbox."""

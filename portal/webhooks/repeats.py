@@ -2,15 +2,19 @@
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from portal.audit.system_log import log_critical, log_info
 from portal.models import EventOrigin, LogActor, StripeEvent
 from portal.webhooks.event import Event
 
+INBOX = cast(Table, StripeEvent.__table__)
 COUNTED_BY_STRIPE = frozenset({"pending_webhooks"})
 """What Stripe itself changes between two deliveries of one event: how many are still to be made."""
 
@@ -18,14 +22,31 @@ OF_A_LISTED_EVENT = frozenset({"id", "type", "account", "livemode", "created"})
 """What a list and a delivery must agree on; each may show the object in the API version of its own."""
 
 
-def log_repeat(session: Session, event: Event, body: bytes) -> None:
+@dataclass(frozen=True, slots=True)
+class FirstDelivery:
+    """What is stored of an event."""
+
+    received_at: datetime
+    payload: bytes
+    origin: EventOrigin
+
+
+def first_deliveries(session: Session, ids: Collection[str]) -> dict[str, FirstDelivery]:
+    """What is stored of these events."""
+    if not ids:
+        return {}
+    query = select(INBOX.c.id, INBOX.c.received_at, INBOX.c.payload, INBOX.c.origin).where(INBOX.c.id.in_(ids))
+    return {row.id: FirstDelivery(*row[1:]) for row in session.connection().execute(query)}
+
+
+def log_repeat(session: Session, event: Event, body: bytes, first: FirstDelivery) -> None:
     """Record a second delivery; the first stays. It keeps the payout's id, so that the trace shows it."""
-    query = select(StripeEvent.received_at, StripeEvent.payload, StripeEvent.origin)
-    received_at, first, origin = session.execute(query.where(StripeEvent.id == event.id)).one()
-    differing = [] if body == first else _differing(json.loads(first), json.loads(body), origin)
-    facts = event.facts() | {"firstReceivedAt": received_at}
+    differing = (
+        [] if body == first.payload else _differing(json.loads(first.payload), json.loads(body), first.origin)
+    )
+    facts = event.facts() | {"firstReceivedAt": first.received_at}
     if differing:
-        _log_conflict(session, facts, differing, first, body)
+        _log_conflict(session, facts, differing, first.payload, body)
         return
     log_info("WEBHOOK_DUPLICATE", LogActor.SYSTEM, None, None, facts, session=session)
 

@@ -339,7 +339,7 @@ def test_an_error_of_the_database_itself_still_gives_a_page(stage: Stage, monkey
 
     page = stage.sign_in(stage.factory.admin().email)
     monkeypatch.setattr(
-        "portal.blueprints.dashboard.views.dashboard.recent_errors",
+        "portal.blueprints.dashboard.views.overview.errors_of_a_day",
         lambda *a, **k: reading().execute(text("select no_such_column from log")),
     )
     page.get("/dashboard/admin")
@@ -358,7 +358,7 @@ def test_without_a_database_a_reference_is_still_told(
     def away(*args: Any, **rest: Any) -> None:
         raise ConnectionError("the database is away")
 
-    for name in ("access.reading", "filters.reading", "market.views.reading", "access.find_session"):
+    for name in ("access.reading", "frame.reading", "market.views.reading", "access.find_session"):
         monkeypatch.setattr(f"portal.blueprints.{name}", away)
     monkeypatch.setattr("portal.blueprints.errors.log_api_error", away)
     answer = page.send_json("POST", path, {}) if json else page.get(path)

@@ -339,10 +339,20 @@ def test_an_unknown_kind_or_thing_is_404(signed_in: Browser, path: str) -> None:
 def test_a_long_trace_keeps_its_newest_rows_and_says_so(signed_in: Browser, session: Session) -> None:
     events = [Event(details={"bookingId": "b-1"}, at=NOON + timedelta(seconds=n)) for n in range(510)]
     ids = write(session, events)
+    money = write_money(session, [Money(details={"bookingId": "b-1"}, at=NOON + timedelta(seconds=5))])
     trace = trace_of(session, "booking", "b-1")
     assert [item.id for item in trace.items] == ids[10:]
     signed_in.get(f"{TRACES}/booking/b-1")
     assert "Cette trace est longue" in signed_in.words
+    older = re.search(r'rel="next" href="([^"]+)"', signed_in.text)
+    assert older is not None
+    signed_in.get(older[1])
+    shown = re.findall(r'data-book="(\w+)" data-row-id="(\d+)"', signed_in.text)
+    assert sorted(int(row) for book, row in shown if book == "log") == ids[:10]
+    assert [int(row) for book, row in shown if book == "transaction_log"] == money
+    assert 'rel="next"' not in signed_in.text
+    assert "Lignes les plus récentes" in signed_in.words
+    assert signed_in.get(f"{TRACES}/booking/b-1?cursor=x").status_code == 400
 
 
 def test_metadata_in_a_trace_is_never_run(signed_in: Browser, session: Session) -> None:
@@ -356,6 +366,11 @@ def test_metadata_in_a_trace_is_never_run(signed_in: Browser, session: Session) 
     )
     signed_in.get(f"{TRACES}/booking/b")
     assert "<script>alert" not in signed_in.text
+    assert "alert(1)" in signed_in.words
+    found = re.search(r'data-expand="([^"]+)"', signed_in.text)
+    assert found is not None
+    signed_in.get(found[1])
+    assert "<script>alert" not in signed_in.text
     assert "alert(2)" in signed_in.words
 
 
@@ -365,3 +380,114 @@ def test_only_admins_see_traces(browser: Browser, factory: Factory) -> None:
     assert "/login" in browser.get(address, follow=False).headers["Location"]
     browser.sign_in(factory.creator(account=False).user.email)
     assert browser.get(address).status_code == 403
+
+
+def said(payout: Payout, *events: tuple[str, float], **more: Any) -> list[Event]:
+    """Rows of a payout: type, and minutes after noon."""
+    details = {"payoutId": str(payout.id), **more}
+    return [Event(type, details=details, at=NOON + timedelta(minutes=at)) for type, at in events]
+
+
+ASKED = [("PAYOUT_REQUESTED", 0.0), ("PAYOUT_APPROVED", 1.0)]
+LIFE = [*ASKED, ("PAYOUT_APPROVAL_STRIPE_CREATION", 2.0), ("PAYOUT_PROCESSING", 3.0)]
+AGAIN = [("PAYOUT_PROCESSING", 6.0), ("PAYOUT_PAID", 7.0)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "expected"),
+    [
+        ([*LIFE, ("PAYOUT_PAID", 4)], {}, ""),
+        ([*LIFE, ("PAYOUT_PAID", 4), ("PAYOUT_PAID", 9)], {}, "arrival duplicate"),
+        ([*LIFE, ("PAYOUT_PAID", 0.5)], {}, "arrival impossible_order"),
+        ([*LIFE[2:], ("PAYOUT_PAID", 4), ("PAYOUT_APPROVED", 9)], {},
+         "sending impossible_order, acceptance impossible_order, arrival impossible_order"),
+        ([*LIFE, ("PAYOUT_FAILED", 4), ("PAYOUT_RETRY_AUTHORIZED", 5), *AGAIN], {}, ""),
+        ([*LIFE, ("PAYOUT_PAID", 4), ("PAYOUT_RETURNED", 5), *AGAIN], {}, ""),
+        ([*LIFE, ("PAYOUT_PAID", 0.5)], {"spooledAt": "2026-11-01T12:00:00+00:00"}, ""),
+        ([("PAYOUT_PAID", 4)], {}, ""),
+    ],
+)  # fmt: skip
+def test_a_step_that_came_twice_or_too_early_is_told(
+    session: Session, factory: Factory, rows: list[tuple[str, float]], more: dict[str, Any], expected: str
+) -> None:
+    payout = factory.payout(
+        factory.creator(account=False), status=PayoutStatus.PAID, created_at=NOON, decided_at=NOON, paid_at=NOON
+    )
+    write(session, said(payout, *rows, **more))
+    trace = trace_of(session, "payout", payout.id)
+    wrong = {"duplicate", "impossible_order"}
+    assert ", ".join(f"{s.step.key} {s.step.state}" for s in trace.steps if s.step.state in wrong) == expected
+
+
+def test_what_came_while_an_earlier_step_is_waited_for_is_out_of_order(
+    signed_in: Browser, session: Session, factory: Factory
+) -> None:
+    payout = factory.payout(factory.creator(account=False))
+    [_, paid, again] = write(
+        session, said(payout, ("PAYOUT_REQUESTED", 0), ("PAYOUT_PAID", 1), ("PAYOUT_REQUESTED", 2))
+    )
+    signed_in.get(f"{TRACES}/payout/{payout.id}")
+    assert "Demandé En double" in signed_in.words
+    assert "PAYOUT_REQUESTED est écrit 2 fois." in signed_in.words
+    assert "Arrivé à la banque Ordre impossible" in signed_in.words
+    assert "PAYOUT_PAID est écrit avant « Approuvé », à tort." in signed_in.words
+    found = signed_in.get(f"/api/admin/traces/payout/{payout.id}").get_json()
+    steps = {step["step"]: step for step in found["steps"]}
+    assert (steps["request"]["state"], steps["request"]["times"], steps["request"]["logId"]) == (
+        "duplicate",
+        2,
+        again,
+    )
+    arrival = steps["arrival"]
+    assert (arrival["state"], arrival["against"], arrival["logId"]) == ("impossible_order", "decision", paid)
+    assert [item["gapMs"] for item in found["items"]] == [None, 60_000, 60_000]
+    assert (found["durationMs"], found["nextCursor"], found["truncated"]) == (120_000, None, False)
+
+
+def test_rows_alike_are_folded_and_the_whole_is_timed(signed_in: Browser, session: Session) -> None:
+    checks = [
+        Event("WEBHOOK_DUPLICATE", details={"bookingId": "b"}, at=NOON + timedelta(hours=n)) for n in range(6)
+    ]
+    others = [Event("USER_LOGIN", details={"bookingId": "b"}, at=NOON + timedelta(days=d)) for d in (1, 3)]
+    ids = write(session, [*checks, *others])
+    signed_in.get(f"{TRACES}/booking/b")
+    assert "encore 5 lignes pareilles" in signed_in.words
+    shown = [int(row) for row in re.findall(r'data-row-id="(\d+)"', signed_in.text)]
+    assert shown == ids
+    assert signed_in.text.count("<tr data-book") == 3
+    assert "Durée 3 j 0 h" in signed_in.words
+    assert "Plus longue attente 2 j 0 h avant USER_LOGIN" in signed_in.words
+
+
+def test_two_traces_stand_side_by_side(signed_in: Browser, session: Session, factory: Factory) -> None:
+    creator = factory.creator(account=False)
+    times = {"created_at": NOON, "decided_at": NOON + timedelta(minutes=1)}
+    paid = factory.payout(creator, status=PayoutStatus.PAID, paid_at=NOON + timedelta(hours=1), **times)
+    lost = factory.payout(creator, status=PayoutStatus.FAILED, failure_message="Compte fermé", **times)
+    write(session, [*said(paid, *LIFE, ("PAYOUT_PAID", 60)), *said(lost, *LIFE[:2], ("PAYOUT_FAILED", 90))])
+    compare = f"{TRACES}/compare"
+    signed_in.get(f"{TRACES}/payout/{paid.id}")
+    assert f'href="{compare}?left=payout:{paid.id}"' in signed_in.text
+    signed_in.get(f"{compare}?left=payout:{paid.id}")
+    assert f"right=payout:{lost.id}" in signed_in.text
+    for right in (f"payout:{lost.id}", str(lost.id)):
+        signed_in.get(f"{compare}?left=payout:{paid.id}&right={right}")
+        assert signed_in.status == 200
+        steps = dict(re.findall(r'<tr data-step="(\w+)"( data-differs)?>', signed_in.text))
+        assert [key for key, differs in steps.items() if differs] == ["sending", "acceptance", "arrival"]
+        only = re.findall(r'<tr data-type="(\w+)" data-only="(\w+)"', signed_in.text)
+        assert ("PAYOUT_PAID", "left") in only
+        assert ("PAYOUT_FAILED", "right") in only
+        assert "+ 30 min 00 s" in signed_in.words
+    assert signed_in.get(compare).status_code == 200
+    answers = {
+        f"left=payout:{paid.id}&right=booking:{lost.id}": 404,
+        "left=payout": 400,
+        f"left=horse:{paid.id}": 400,
+        f"left=payout:{paid.id}&right=payout:{uuid4()}": 404,
+        f"left=payout:{paid.id}&right=creator:{creator.id}": 400,
+        f"left=payout:{paid.id}&left=payout:{lost.id}": 400,
+        f"left=payout:{paid.id}&top=1": 400,
+        "left=payout:%00": 400,
+    }
+    assert {query: signed_in.get(f"{compare}?{query}").status_code for query in answers} == answers

@@ -6,12 +6,11 @@ from uuid import UUID
 from flask import abort, render_template, request, url_for
 from flask_babel import gettext as _
 
-from portal.blueprints.access import requires, with_query
+from portal.blueprints.access import READERS, requires, with_query
 from portal.blueprints.all_bookings import bp
 from portal.blueprints.filters import select_timezone
 from portal.blueprints.lists import hidden, kept, page_href, with_page_size
 from portal.blueprints.traces.words import shown_step
-from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.all_bookings import AllBookings, BookingStatus, count_bookings, find_booked, name_of
 from portal.queries.creator_search import find_creator
@@ -25,7 +24,7 @@ LATEST = 12
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """Bookings newest first, with what they cost."""
     search = AllBookings.from_args(with_page_size(request.args), tz=select_timezone(), now=utc_now())
@@ -65,7 +64,7 @@ def _tabs(search: AllBookings) -> list[dict[str, Any]]:
 
 
 @bp.get("/<uuid:booking_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(booking_id: UUID) -> str:
     """One booking: the call, its people, its payments, where it stands and what happens next."""
     found, now = find_booked(reading(), booking_id), utc_now()

@@ -7,6 +7,7 @@ bp = Blueprint("api", __name__, url_prefix="/api")
 from portal.blueprints.api import (  # noqa: E402 -- registers the views
     bookings,  # noqa: F401
     jobs,  # noqa: F401
+    log_sums,  # noqa: F401
     logs,  # noqa: F401
     offers,  # noqa: F401
     payments,  # noqa: F401

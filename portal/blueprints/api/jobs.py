@@ -2,11 +2,10 @@
 
 from flask import Response, jsonify, request
 
-from portal.blueprints.access import requires
+from portal.blueprints.access import READERS, requires
 from portal.blueprints.api import bp
-from portal.blueprints.filters import iso
+from portal.blueprints.moments import iso
 from portal.blueprints.scheduled import desk, job_json
-from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.job_search import job_states
 from portal.queries.parameters import refuse_unknown
@@ -14,7 +13,7 @@ from portal.unit_of_work import reading
 
 
 @bp.get("/admin/jobs")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def jobs() -> Response:
     """Every job with its newest run; there is no next page."""
     refuse_unknown(request.args, ())

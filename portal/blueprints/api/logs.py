@@ -1,18 +1,18 @@
 """JSON of the two books and of traces."""
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Response, abort, jsonify, request
 
-from portal.blueprints.access import me, requires
+from portal.blueprints.access import READERS, me, requires
 from portal.blueprints.api import bp
-from portal.blueprints.filters import iso
-from portal.domain.people import Role
+from portal.blueprints.moments import iso
 from portal.domain.work import utc_now
 from portal.queries.log_entry import LogEntry
 from portal.queries.log_search import LogSearch
-from portal.queries.paging import Page
-from portal.queries.parameters import refuse_unknown
+from portal.queries.paging import Page, parse_cursor
+from portal.queries.parameters import one, refuse_unknown
 from portal.queries.trace import TraceItem, find_trace, trace_kind
 from portal.queries.trace_steps import TraceStep
 from portal.queries.transaction_entry import TransactionEntry
@@ -21,7 +21,7 @@ from portal.unit_of_work import reading, reading_books
 
 
 @bp.get("/admin/system-logs")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def system_logs() -> Response:
     """A page of the log."""
     search = LogSearch.from_args(request.args, now=utc_now(), tz=me().timezone)
@@ -30,7 +30,7 @@ def system_logs() -> Response:
 
 
 @bp.get("/admin/logs")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def transactions() -> Response:
     """A page of the book of money."""
     search = TransactionSearch.from_args(request.args, now=utc_now(), tz=me().timezone)
@@ -39,16 +39,23 @@ def transactions() -> Response:
 
 
 @bp.get("/admin/traces/<kind>/<id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def trace(kind: str, id: str) -> Response:
     """Everything about one thing, oldest first."""
-    refuse_unknown(request.args, ())
-    wanted = trace_kind(kind)
-    found = find_trace(reading(), wanted, id, now=utc_now()) if wanted else None
+    refuse_unknown(request.args, ("cursor",))
+    wanted, cursor = trace_kind(kind), parse_cursor(one(request.args, "cursor"))
+    found = find_trace(reading(), wanted, id, now=utc_now(), cursor=cursor) if wanted else None
     if found is None:
         abort(404)
-    items, steps = [_item(row) for row in found.items], [_step(row) for row in found.steps]
-    return jsonify(kind=found.kind, id=found.id, items=items, steps=steps, truncated=found.is_cut)
+    return jsonify(
+        kind=found.kind,
+        id=found.id,
+        items=[_item(row) for row in found.items],
+        steps=[_step(row) for row in found.steps],
+        durationMs=_ms(found.lasted),
+        truncated=found.older is not None,
+        nextCursor=found.older.encode() if found.older else None,
+    )
 
 
 def _listed(items: list[dict[str, Any]], page: Page[Any]) -> Response:
@@ -102,6 +109,7 @@ def _item(item: TraceItem) -> dict[str, Any]:
         "status": item.status,
         "metadata": item.details,
         "requestId": str(item.request_id),
+        "gapMs": _ms(item.gap),
     }
     if item.book == "transaction_log":
         shown |= {"amount": None if item.amount is None else float(item.amount), "currency": item.currency}
@@ -118,4 +126,12 @@ def _step(shown: TraceStep) -> dict[str, Any]:
         "state": step.state,
         "at": iso(step.at) if step.at else None,
         "due": iso(step.due) if step.due else None,
+        "elapsedMs": _ms(step.elapsed),
+        "logId": shown.log_id,
+        "times": shown.times,
+        "against": shown.against,
     }
+
+
+def _ms(span: timedelta | None) -> int | None:
+    return None if span is None else round(span.total_seconds() * 1000)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response, abort, jsonify, make_response, request
 
-from portal.blueprints.access import gateway, me, requires, settings
+from portal.blueprints.access import READERS, gateway, me, requires, settings
 from portal.blueprints.api import bp
 from portal.blueprints.api.body import (
     decimal_json,
@@ -18,7 +18,8 @@ from portal.blueprints.api.body import (
     token_of,
     version_of,
 )
-from portal.blueprints.filters import iso, select_timezone
+from portal.blueprints.filters import select_timezone
+from portal.blueprints.moments import iso
 from portal.domain.creators import Creator, block_payouts, unblock_payouts
 from portal.domain.payouts import request as requests
 from portal.domain.payouts import review
@@ -31,7 +32,7 @@ from portal.unit_of_work import reading, unit_of_work
 
 
 @bp.get("/admin/payouts")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def payouts() -> Response:
     """The queue, with the page's parameters."""
     search = PayoutSearch.from_args(request.args, tz=select_timezone(), now=utc_now())
@@ -40,7 +41,7 @@ def payouts() -> Response:
 
 
 @bp.get("/admin/creators")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def creators() -> Response:
     """The creators, with the page's parameters."""
     page = CreatorSearch.from_args(request.args).page(reading())

@@ -5,17 +5,17 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from portal.blueprints.access import requires
+from portal.blueprints.access import READERS, requires
 from portal.blueprints.api import bp
-from portal.blueprints.filters import iso, select_timezone
-from portal.domain.people import Role
+from portal.blueprints.filters import select_timezone
+from portal.blueprints.moments import iso
 from portal.domain.work import utc_now
 from portal.queries.webhook_search import WebhookRow, WebhookSearch
 from portal.unit_of_work import reading
 
 
 @bp.get("/admin/webhooks")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def webhooks() -> Response:
     """Events, with the page's parameters; bodies are left to Stripe."""
     page = WebhookSearch.from_args(request.args, tz=select_timezone(), now=utc_now()).page(reading())

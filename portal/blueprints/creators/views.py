@@ -5,11 +5,10 @@ from uuid import UUID
 from flask import abort, render_template, request, url_for
 from flask_babel import gettext as _
 
-from portal.blueprints.access import gateway, requires, with_query
+from portal.blueprints.access import READERS, gateway, requires, with_query
 from portal.blueprints.creators import bp
 from portal.blueprints.lists import page_href, with_page_size
 from portal.domain.creators import Creator
-from portal.domain.people import Role
 from portal.domain.standing import problems_of, read_standing
 from portal.domain.work import utc_now
 from portal.queries.balance import funds_by_currency, reserving_payouts
@@ -28,7 +27,7 @@ RECENT = 8
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """Creators, newest first, with what keeps some from being paid as tabs."""
     search = CreatorSearch.from_args(with_page_size(request.args))
@@ -71,7 +70,7 @@ def creator_or_404(creator_id: UUID) -> Creator:
 
 
 @bp.get("/<uuid:creator_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(creator_id: UUID) -> str:
     """One creator: account, block, balance as Stripe shows it now, latest payouts."""
     creator = creator_or_404(creator_id)

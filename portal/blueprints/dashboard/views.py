@@ -1,22 +1,28 @@
 """/, /dashboard, /language, the admin's overview and a user's page."""
 
-from flask import abort, redirect, render_template, request, session, url_for
+from flask import abort, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from portal.blueprints.access import me, person, requires, safe_next
-from portal.blueprints.dashboard import bp
-from portal.blueprints.filters import LANGUAGES
+from portal.blueprints.access import READERS, me, person, requires, safe_next
+from portal.blueprints.dashboard import bp, needs
+from portal.blueprints.filters import LANGUAGES, select_timezone
 from portal.blueprints.jobs import words
 from portal.blueprints.scheduled import desk
 from portal.domain.people import Role
 from portal.domain.work import utc_now
-from portal.queries import dashboard
+from portal.queries import dashboard, overview
 from portal.queries.booking_search import current_bookings
 from portal.queries.webhook_health import inbox_health
 from portal.unit_of_work import reading
 
 BOOKINGS_SHOWN = 10
-HOMES = {Role.ADMIN: "dashboard.admin", Role.CREATOR: "creator.dashboard", Role.USER: "dashboard.user"}
+ERRORS_SHOWN = 8
+HOMES = {
+    Role.ADMIN: "dashboard.admin",
+    Role.AUDITOR: "dashboard.admin",
+    Role.CREATOR: "creator.dashboard",
+    Role.USER: "dashboard.user",
+}
 
 
 @bp.get("/")
@@ -36,25 +42,33 @@ def language(code: str) -> Response:
 
 
 @bp.get("/dashboard/admin")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def admin() -> str:
-    """What needs an admin now."""
-    now = utc_now()
-    errors = dashboard.recent_errors(reading(), now=now)
+    """What needs an admin now, and how the portal itself is."""
+    now, work = utc_now(), reading()
+    waiting = dashboard.payouts_to_approve(work)
+    g.to_approve = sum(line.count for line in waiting)
+    trouble, errors = overview.trouble(work, now=now), overview.errors_of_a_day(work, now=now)
+    runs, late = dashboard.last_runs(work), dashboard.late_jobs(work, desk().schedules)
+    inbox = inbox_health(work, now=now)
     return render_template(
         "dashboard/admin.html",
         now=now,
-        waiting=dashboard.payouts_to_approve(reading()),
-        trouble=dashboard.trouble(reading(), now=now),
-        errors=errors[: dashboard.ERRORS_SHOWN],
-        error_count=sum(error.count for error in errors),
-        more_types=max(len(errors) - dashboard.ERRORS_SHOWN, 0),
-        late_jobs=dashboard.late_jobs(reading(), desk().schedules),
+        needs=needs.by_urgency(
+            needs.of_payouts(waiting, trouble),
+            needs.of_people(trouble, overview.disputes_to_answer(work), now),
+            needs.of_jobs(late, runs, now),
+            needs.of_webhooks(inbox, errors),
+            needs.of_the_log(errors),
+        ),
+        trouble=trouble,
+        errors=errors,
+        errors_shown=errors.types[:ERRORS_SHOWN],
+        days=overview.payout_days(work, now=now, tz=select_timezone()),
         job_title=words.title,
-        runs=dashboard.last_runs(reading()),
-        inbox=inbox_health(reading(), now=now),
-        protections=dashboard.protections(reading()),
-        money_rows=dashboard.latest_money(reading()),
+        runs=runs,
+        inbox=inbox,
+        protections=dashboard.protections(work),
     )
 
 

@@ -25,7 +25,7 @@ from portal.queries.transaction_search import TransactionSearch
 from portal.unit_of_work import long_reading, reading, unit_of_work
 
 MIMETYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.NDJSON: "application/x-ndjson"}
-ALSO = ("format", "columns")
+ALSO = ("format",)
 MOST_AT_ONCE = 3
 RETRY_AFTER = 30
 _room = threading.BoundedSemaphore(MOST_AT_ONCE)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_babel import gettext
 
-from portal.blueprints.filters import iso
+from portal.blueprints.moments import iso
 from portal.queries.export_search import ExportState, Manifest
 
 

@@ -8,7 +8,7 @@ from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 
 from portal.audit.retention import Keeping, keepings
-from portal.blueprints.access import me, requires, settings
+from portal.blueprints.access import READERS, me, requires, settings
 from portal.blueprints.errors import sentence
 from portal.blueprints.jobs import bp, words
 from portal.blueprints.jobs.acts import Page
@@ -56,7 +56,7 @@ def _look() -> Preview:
 
 
 @bp.get(f"/{JOB}/preview")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def cleanup_preview() -> str:
     """What a run would delete, by level and week; changes nothing."""
     return render_template("jobs/cleanup_preview.html", name=JOB, preview=_look(), words=words)

@@ -4,11 +4,10 @@ from typing import Any
 
 from flask import Response, make_response, render_template
 
-from portal.blueprints.access import requires
+from portal.blueprints.access import READERS, requires
 from portal.blueprints.jobs import bp, words
 from portal.blueprints.jobs.cleanup import kept_days
 from portal.blueprints.scheduled import desk, schedule_or_404
-from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries import job_search, log_retention, reconciliation
 from portal.queries.job_search import JobRun, RunState
@@ -16,7 +15,7 @@ from portal.unit_of_work import reading
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """Every job: how it stands, when it runs next."""
     now, schedules = utc_now(), desk().schedules
@@ -26,7 +25,7 @@ def index() -> str:
 
 
 @bp.get("/<name>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(name: str) -> str:
     """One job: its last runs, what the newest found, and what may be done."""
     schedule, now = schedule_or_404(name), utc_now()
@@ -50,7 +49,7 @@ def detail(name: str) -> str:
 
 
 @bp.get("/<name>/progress")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def progress(name: str) -> Response:
     """The bar of the run under way; when there is none any more, the page is asked for again."""
     running = _running(job_search.job_runs(reading(), schedule_or_404(name).name))

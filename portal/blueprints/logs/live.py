@@ -43,7 +43,7 @@ def live() -> Response:
 
     Read from the primary: a replica that lags would take a place back.
     """
-    search = searched(LogSearch, also=("after", "columns"))
+    search = searched(LogSearch, also=("after",))
     for name in ("cursor", "sort", "to"):
         if given := one(request.args, name):
             raise BadParameter(name, given, "rien : le direct suit le haut de la première page")

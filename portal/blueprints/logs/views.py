@@ -5,14 +5,14 @@ from typing import Any
 from flask import abort, render_template, request
 
 from portal.audit.catalogue import CATALOGUE
-from portal.blueprints.access import requires
+from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import hidden, paged, searched
+from portal.blueprints.explorer import chart_state, hidden, paged, searched
 from portal.blueprints.logs import bp
+from portal.blueprints.logs.charts import drawing
 from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, actor_label, chips, metadata_filter
 from portal.blueprints.reading import tools
-from portal.domain.people import Role
 from portal.queries.exports import Book
 from portal.queries.live_tail import tail_place
 from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
@@ -26,11 +26,12 @@ SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """The log, newest first, filtered by the address."""
-    search = searched(LogSearch, also=("open", "columns"))
+    search = searched(LogSearch, also=("open", "chart"))
     opened = _opened()
+    chart = chart_state()
     place = tail_place(reading_books())  # before the page: what it does not see is new
     page = paged(search, reading_books())
     empty = not page.rows and not search.order.cursor
@@ -51,11 +52,13 @@ def index() -> str:
         live=live_of(search, place),
         tools=tools(EXPLORER, Book.LOG, search, request.args),
         detail_of=_detail,
+        chart=chart,
+        **(drawing(search, page.rows) if chart == "on" else {}),
     )
 
 
 @bp.get("/<row_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(row_id: str) -> str:
     """One event: alone, or as the fragment that opens below its row."""
     searched(LogSearch, also=("partial",))

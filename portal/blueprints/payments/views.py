@@ -6,11 +6,10 @@ from uuid import UUID
 from flask import abort, render_template, request, url_for
 from flask_babel import gettext as _
 
-from portal.blueprints.access import requires, with_query
+from portal.blueprints.access import READERS, requires, with_query
 from portal.blueprints.filters import select_timezone
 from portal.blueprints.lists import hidden, kept, page_href, with_page_size
 from portal.blueprints.payments import bp
-from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.complaint_search import ComplaintCounts, ComplaintSearch, Kind, count_complaints
 from portal.queries.creator_search import find_creator
@@ -28,7 +27,7 @@ GROUPS = (PaymentStatus.SUCCEEDED, PaymentStatus.PENDING, PaymentStatus.FAILED, 
 
 
 @bp.get("/payments")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """Payments newest first, with what they add up to."""
     search = PaymentSearch.from_args(with_page_size(request.args), tz=select_timezone(), now=utc_now())
@@ -73,7 +72,7 @@ def payment_or_404(payment_id: UUID) -> PaymentDetail:
 
 
 @bp.get("/payments/<uuid:payment_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(payment_id: UUID) -> str:
     """One payment: who paid whom, how it was shared, what was given back."""
     found = payment_or_404(payment_id)
@@ -81,7 +80,7 @@ def detail(payment_id: UUID) -> str:
 
 
 @bp.get("/refunds-disputes")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def complaints() -> str:
     """Refunds, or disputes: what waits for somebody comes first, as tabs."""
     search = ComplaintSearch.from_args(with_page_size(request.args), tz=select_timezone(), now=utc_now())

@@ -5,12 +5,11 @@ from uuid import UUID
 
 from flask import abort, render_template, request, url_for
 
-from portal.blueprints.access import me, requires, settings, with_query
+from portal.blueprints.access import READERS, me, requires, settings, with_query
 from portal.blueprints.filters import select_timezone
 from portal.blueprints.lists import kept, page_href, with_page_size
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.words import shown_steps, tabs
-from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.creator_search import find_creator
 from portal.queries.disputes import disputed_creators, open_disputes
@@ -29,7 +28,7 @@ KEPT = ("q", "from", "to", "tz", "creatorId", "limit")
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """The queue: what waits for a decision and what stands still come first, as tabs."""
     now = utc_now()
@@ -66,7 +65,7 @@ def payout_or_404(payout_id: UUID) -> PayoutDetail:
 
 
 @bp.get("/<uuid:payout_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(payout_id: UUID) -> str:
     """One payout: its life, facts and attempts, and what may be done with it."""
     found = payout_or_404(payout_id)

@@ -1,9 +1,10 @@
 """What a trace's page says: its title, its steps as the timeline shows them, its rows with their links."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 from flask import url_for
@@ -12,6 +13,7 @@ from flask_babel import gettext, lazy_gettext
 from portal.blueprints.entities import KIND_LABELS
 from portal.blueprints.filters import duration_ms, money
 from portal.queries.payout_life import StepKey
+from portal.queries.payout_search import Payout
 from portal.queries.sale_life import SaleKey
 from portal.queries.trace import Trace, TraceItem
 from portal.queries.trace_steps import TraceStep
@@ -49,6 +51,9 @@ NOTES: Mapping[str, Any] = {
 }
 """What the rows keep in Stripe's words, or in the specification's."""
 
+REPEATS = 3
+"""More rows alike than this, one after the other, are folded."""
+
 BOOK_LABELS = {
     "log": (lazy_gettext("Journal"), "scroll-text"),
     "transaction_log": (lazy_gettext("Transaction"), "receipt"),
@@ -82,13 +87,62 @@ def title(trace: Trace) -> str:
 def shown_step(step: TraceStep) -> ShownStep:
     """A step in the reader's words, with the link to the event that shows it."""
     elapsed = duration_ms(step.step.elapsed) if step.step.elapsed else None
-    label = STEP_LABELS[step.step.key]
-    if step.type == "PAYOUT_REJECTED":
-        label = lazy_gettext("Rejeté")
+    label = step_label(step)
     href = url_for("logs.detail", row_id=step.log_id) if step.log_id else None
-    note = str(NOTES.get(step.note, step.note)) if step.note else None
+    note = _note(step)
     at, due, state = step.step.at, step.step.due, step.step.state.value
     return ShownStep(label, state, at, due, step.actor, elapsed, href, note)
+
+
+def step_label(step: TraceStep) -> Any:
+    """What a step is called."""
+    return lazy_gettext("Rejeté") if step.type == "PAYOUT_REJECTED" else STEP_LABELS[step.step.key]
+
+
+def _note(step: TraceStep) -> str | None:
+    """What is wrong with a step, else what its rows say of it."""
+    if step.times > 1:
+        return str(gettext("%(type)s est écrit %(times)s fois.", type=step.type, times=step.times))
+    if step.against is not None:
+        before = STEP_LABELS[step.against]
+        return str(gettext("%(type)s est écrit avant « %(step)s », à tort.", type=step.type, step=before))
+    return str(NOTES.get(step.note, step.note)) if step.note else None
+
+
+def later(span: timedelta | None) -> str | None:
+    """How much longer one side took than the other."""
+    if span is None:
+        return None
+    if abs(span) < timedelta(milliseconds=1):
+        return str(gettext("autant"))
+    sign = "+" if span > timedelta() else "\u2212"
+    return f"{sign}\u00a0{duration_ms(abs(span))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row, and those right after it that say the same."""
+
+    item: TraceItem
+    repeats: Sequence[TraceItem]
+
+
+def runs(items: Sequence[TraceItem]) -> list[Run]:
+    """The rows; more than REPEATS alike in a row, as polling writes them, become one with its repeats."""
+    found = []
+    for _, alike in groupby(
+        items, key=lambda i: (i.book, i.type, i.level, i.actor, i.actor_id, i.message, i.status)
+    ):
+        rows = list(alike)
+        if len(rows) > REPEATS:
+            found.append(Run(rows[0], rows[1:]))
+        else:
+            found += [Run(row, ()) for row in rows]
+    return found
+
+
+def _said(item: TraceItem) -> tuple[Any, ...]:
+    return item.book, item.type, item.level, item.actor, item.actor_id, item.message, item.status
 
 
 def row_href(item: TraceItem) -> str | None:
@@ -102,3 +156,24 @@ def row_href(item: TraceItem) -> str | None:
 def gap(item: TraceItem) -> str | None:
     """How long after the row before, where it is more than nothing."""
     return f"+{duration_ms(item.gap)}" if item.gap else None
+
+
+def suggestion(payout: Payout) -> dict[str, Any]:
+    """Another payout to compare with."""
+    return {"id": payout.id, "label": money(payout.amount_minor, payout.currency), "payout": payout}
+
+
+def facts(trace: Trace) -> list[tuple[Any, str]]:
+    """How long the life lasted, and what was waited for longest."""
+    found: list[tuple[Any, str]] = []
+    if trace.lasted is not None:
+        found.append((gettext("Durée"), duration_ms(trace.lasted)))
+    if trace.longest is not None and trace.longest.gap:
+        waited = gettext("%(span)s avant %(type)s", span=duration_ms(trace.longest.gap), type=trace.longest.type)
+        found.append((gettext("Plus longue attente"), waited))
+    return found
+
+
+def side(trace: Trace) -> str:
+    """A trace as an address names it."""
+    return f"{trace.kind}:{trace.id}"

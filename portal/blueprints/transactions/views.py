@@ -4,13 +4,12 @@ from typing import Any
 
 from flask import abort, render_template, request
 
-from portal.blueprints.access import requires
+from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
 from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.reading import tools
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
-from portal.domain.people import Role
 from portal.queries.exports import Book
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
@@ -24,10 +23,10 @@ BOXES = {("entityType", kind.value) for kind in EntityType}
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """The book of money, newest first, filtered by the address."""
-    search = searched(TransactionSearch, also=("open", "columns"))
+    search = searched(TransactionSearch, also=("open",))
     opened = _opened()
     page = paged(search, reading_books())
     empty = not page.rows and not search.order.cursor
@@ -52,7 +51,7 @@ def index() -> str:
 
 
 @bp.get("/<row_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(row_id: str) -> str:
     """One financial event: alone, or as the fragment that opens below its row."""
     searched(TransactionSearch, also=("partial",))

@@ -2,12 +2,11 @@
 
 from flask import abort, render_template, request, url_for
 
-from portal.blueprints.access import requires, with_query
+from portal.blueprints.access import READERS, requires, with_query
 from portal.blueprints.filters import select_timezone
 from portal.blueprints.lists import kept, page_href, with_page_size
 from portal.blueprints.webhooks import bp
 from portal.blueprints.webhooks.words import state_label, tabs
-from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.webhook_entry import StripeEvent, find_event, find_webhook, shown_body
 from portal.queries.webhook_health import inbox_health
@@ -19,7 +18,7 @@ KEPT = ("q", "type", "account", "from", "to", "tz", "limit")
 
 
 @bp.get("")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def index() -> str:
     """Events, dead letters first, then the newest, with what needs a look as tabs."""
     now = utc_now()
@@ -43,7 +42,7 @@ def event_or_404(event_id: str) -> StripeEvent:
 
 
 @bp.get("/<event_id>")
-@requires(Role.ADMIN)
+@requires(*READERS)
 def detail(event_id: str) -> str:
     """One event: how it stands, its last error, its body, and what was said of it."""
     found, now = find_webhook(reading(), event_id), utc_now()

@@ -27,7 +27,8 @@ const copyText = async (text) => {
   }
 };
 const copy = async (button) => {
-  await copyText(button.dataset.copy);
+  const { copy: text, copyLink } = button.dataset;
+  await copyText(copyLink === undefined ? text : new URL(text, location.href).href);
   announce(announcer.dataset.copied);
   const symbol = button.querySelector("use");
   if (!symbol) return;

@@ -37,7 +37,7 @@ async function start() {
     error.hidden = true;
     const result = await stripe.confirmPayment({
       elements,
-      confirmParams: { return_url: form.dataset.return },
+      confirmParams: { return_url: new URL(form.dataset.return, location.href).href },
       redirect: "if_required",
     });
     if (result.error) say(result.error.message);

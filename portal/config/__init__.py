@@ -1,22 +1,26 @@
 """The environment as frozen settings; every error is listed at once and refuses to boot."""
 
-import os
-import secrets
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from portal.config.local import local_secrets
+from portal.config.values import Values, is_weak
 
 SANDBOX_KEY = "sk_test_sandbox"
 DEFAULT_SANDBOX_URL = "http://127.0.0.1:8001"
 LONGEST_MINUTES = 1380
-SECRETS = ("SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_CONNECT_WEBHOOK_SECRET", "CRON_SECRET")
+MOST_PROXIES = 10
+NEAR = ("127.0.0.1", "localhost")
 POLICY_DAYS = {"INFO": 30, "WARNING": 60, "ERROR": 90}
 """How long rows of the log are kept at least; portal.audit.retention holds the same."""
 DEMO_DAYS = 100
 """How long beside the local Stripe, whose demo tells ninety days at every level."""
+APPRISE = re.compile(r"[a-z][a-z0-9+.-]*://.", re.IGNORECASE)
 LONGEST_DAYS = 36_500
 
 
@@ -30,18 +34,23 @@ class Settings:
 
     production: bool
     instance: Path
-    database_url: str | None
-    database_owner_url: str | None
-    database_replica_url: str | None
-    secret_key: str
-    stripe_secret_key: str
+    database_url: str | None = field(repr=False)
+    database_owner_url: str | None = field(repr=False)
+    database_replica_url: str | None = field(repr=False)
+    secret_key: str = field(repr=False)
+    secret_key_fallbacks: tuple[str, ...] = field(repr=False)
+    stripe_secret_key: str = field(repr=False)
     stripe_publishable_key: str | None
     stripe_api_base: str | None
-    stripe_webhook_secrets: tuple[str, ...]
-    stripe_connect_webhook_secrets: tuple[str, ...]
-    cron_secret: str | None
+    stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
+    stripe_connect_webhook_secrets: tuple[str, ...] = field(repr=False)
+    cron_secret: str | None = field(repr=False)
     public_url: str
     trusted_hosts: tuple[str, ...]
+    trusted_proxies: int
+    metrics_token: str | None = field(repr=False)
+    alert_targets: tuple[str, ...] = field(repr=False)
+    alert_quiet: timedelta
     payout_auto_approve_limit: Decimal
     platform_fee_percent: Decimal
     booking_unpaid_for: timedelta
@@ -75,12 +84,11 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-class _Reader:
+class _Reader(Values):
     """Collects settings and everything wrong with them."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-        self.errors: list[str] = []
+        super().__init__(environ)
         self.production = self.choice("PORTAL_ENV", ("production", "development"), "development") == "production"
         self.below_policy = self.choice("RETENTION_BELOW_POLICY", ("refused", "accepted"), "refused") == "accepted"
         self.instance = Path(environ.get("PORTAL_INSTANCE") or "instance").resolve()
@@ -88,6 +96,7 @@ class _Reader:
     def settings(self) -> Settings:
         self.refuse_disabled_login()
         local = {} if self.production else local_secrets(self.instance)
+        public_url = self.url("PUBLIC_URL", f"http://127.0.0.1:{self.environ.get('PORT') or 8000}")
         return Settings(
             production=self.production,
             instance=self.instance,
@@ -95,17 +104,22 @@ class _Reader:
             database_owner_url=self.optional("DATABASE_OWNER_URL"),
             database_replica_url=self.optional("DATABASE_REPLICA_URL"),
             secret_key=self.secret("SECRET_KEY", local) or "",
+            secret_key_fallbacks=self.fallbacks(),
             stripe_secret_key=self.optional("STRIPE_SECRET_KEY", required=self.production) or SANDBOX_KEY,
             stripe_publishable_key=self.publishable_key(),
             stripe_api_base=self.api_base(),
             stripe_webhook_secrets=self.secrets("STRIPE_WEBHOOK_SECRET", local),
             stripe_connect_webhook_secrets=self.secrets("STRIPE_CONNECT_WEBHOOK_SECRET", local),
             cron_secret=self.secret("CRON_SECRET", local),
-            public_url=self.url("PUBLIC_URL", f"http://127.0.0.1:{self.environ.get('PORT') or 8000}"),
-            trusted_hosts=tuple(self.environ.get("TRUSTED_HOSTS", "").replace(",", " ").split()),
+            public_url=public_url,
+            trusted_hosts=self.hosts(public_url),
+            trusted_proxies=self.whole("TRUSTED_PROXIES", 0, "proxies", 0, MOST_PROXIES),
+            metrics_token=self.own_secret("METRICS_TOKEN"),
+            alert_targets=self.targets(),
+            alert_quiet=self.minutes("ALERT_QUIET_MINUTES", 60),
             payout_auto_approve_limit=self.decimal("PAYOUT_AUTO_APPROVE_LIMIT", "0"),
             platform_fee_percent=self.decimal("PLATFORM_FEE_PERCENT", "15", most=Decimal(100)),
-            booking_unpaid_for=timedelta(minutes=self.minutes("BOOKING_UNPAID_MINUTES", 30)),
+            booking_unpaid_for=self.minutes("BOOKING_UNPAID_MINUTES", 30),
             room_base_url=self.url("ROOM_BASE_URL", "https://callastar.daily.co"),
             jobs=self.choice("JOBS", ("on", "off"), "on") == "on",
             retention_days=self.retention(),
@@ -118,18 +132,6 @@ class _Reader:
     def refuse_disabled_login(self) -> None:
         if self.environ.get("LOGIN_DISABLED"):
             self.errors.append("LOGIN_DISABLED: the portal never runs without sign-in; unset it")
-
-    def optional(self, name: str, *, required: bool = False) -> str | None:
-        value = self.environ.get(name) or None
-        if required and value is None:
-            self.errors.append(f"{name}: must be set in production")
-        return value
-
-    def secret(self, name: str, local: Mapping[str, str]) -> str | None:
-        value = self.environ.get(name) or local.get(name)
-        if self.production and (value is None or _is_weak(value)):
-            self.errors.append(f"{name}: must be set in production, to at least 16 characters of your own")
-        return value
 
     def retention(self) -> dict[str, int]:
         """Days a level; fewer than the policy's only with the word that accepts it."""
@@ -148,14 +150,6 @@ class _Reader:
             self.errors.append(f"{name}: {given} days are fewer than the policy's {least}; {wanted}")
         return int(given)
 
-    def secrets(self, name: str, local: Mapping[str, str]) -> tuple[str, ...]:
-        """Several with commas between them, while one is replaced by the next; blank ones are none."""
-        given = self.environ.get(name) or local.get(name) or ""
-        values = tuple(value for part in given.split(",") if (value := part.strip()))
-        if self.production and (not values or any(_is_weak(value) for value in values)):
-            self.errors.append(f"{name}: must be set in production, each secret to at least 16 characters")
-        return values
-
     def publishable_key(self) -> str | None:
         """The key that browsers pay with; a secret one here would be shown to everybody."""
         value = self.optional("STRIPE_PUBLISHABLE_KEY", required=self.production)
@@ -163,65 +157,34 @@ class _Reader:
             self.errors.append("STRIPE_PUBLISHABLE_KEY: is not a publishable key, which begins with pk_")
         return value
 
-    def minutes(self, name: str, default: int) -> int:
+    def minutes(self, name: str, default: int) -> timedelta:
         """Whole minutes, less than the day for which Stripe remembers a key."""
-        text = self.environ.get(name) or str(default)
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST_MINUTES):
-            self.errors.append(f"{name}: {text!r} is not a number of minutes from 1 to {LONGEST_MINUTES}")
-            return default
-        return int(text)
+        return timedelta(minutes=self.whole(name, default, "minutes", 1, LONGEST_MINUTES))
+
+    def hosts(self, public_url: str) -> tuple[str, ...]:
+        """Hosts that are answered: those named, in production else PUBLIC_URL's, and this machine's; else all."""
+        named = tuple(self.environ.get("TRUSTED_HOSTS", "").replace(",", " ").split())
+        own = (urlsplit(public_url).hostname or "",) if self.production else ()
+        chosen = named or own
+        return (*chosen, *NEAR) if chosen else ()
+
+    def fallbacks(self) -> tuple[str, ...]:
+        """Earlier values of SECRET_KEY, which still open what they signed."""
+        given = self.environ.get("SECRET_KEY_FALLBACKS", "")
+        values = tuple(value for part in given.split(",") if (value := part.strip()))
+        if self.production and any(is_weak(value) for value in values):
+            self.errors.append("SECRET_KEY_FALLBACKS: each must have at least 16 characters")
+        return values
+
+    def targets(self) -> tuple[str, ...]:
+        """Where alerts go, as Apprise's addresses with white space between them; an error shows none of them."""
+        values = tuple(self.environ.get("ALERT_TARGETS", "").split())
+        wrong = [n for n, value in enumerate(values, start=1) if not APPRISE.match(value)]
+        if wrong:
+            self.errors.append(f"ALERT_TARGETS: number {', '.join(map(str, wrong))} is not an address of Apprise")
+        return values
 
     def api_base(self) -> str | None:
         if self.environ.get("STRIPE_SECRET_KEY") and not self.environ.get("STRIPE_API_BASE"):
             return None
         return self.url("STRIPE_API_BASE", DEFAULT_SANDBOX_URL)
-
-    def url(self, name: str, default: str) -> str:
-        value = (self.environ.get(name) or default).rstrip("/")
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
-            self.errors.append(f"{name}: {value!r} is not an http or https address")
-        return value
-
-    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
-        value = self.environ.get(name) or default
-        if value not in allowed:
-            self.errors.append(f"{name}: {value!r} is not one of {', '.join(allowed)}")
-        return value
-
-    def decimal(self, name: str, default: str, most: Decimal | None = None) -> Decimal:
-        text = self.environ.get(name) or default
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            value = Decimal("NaN")
-        if not value.is_finite() or value < 0 or (most is not None and value > most):
-            self.errors.append(f"{name}: {text!r} is not a number from 0" + (f" to {most}" if most else ""))
-            return Decimal(default)
-        return value
-
-
-def _is_weak(secret: str) -> bool:
-    return len(secret) < 16 or secret == "change-me"  # noqa: S105 -- the word that examples are left at
-
-
-def local_secrets(instance: Path) -> dict[str, str]:
-    """The secrets of a development instance, made on first use and kept in `instance`/secrets.env."""
-    file = instance / "secrets.env"
-    if not file.exists():
-        _write_secrets(file)
-    return dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
-
-
-def _write_secrets(file: Path) -> None:
-    """Link a complete file into place, so that two processes starting at once agree on one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text("".join(f"{name}={secrets.token_urlsafe(32)}\n" for name in SECRETS))
-    try:
-        os.link(draft, file)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
