@@ -95,10 +95,10 @@ class Explorer:
         query = urlencode([*pairs, *folded])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
 
-    def charting(self, state: str | None) -> str:
-        """This page with its chart drawn in it, folded, or as ever."""
-        here = [(k, v) for k, v in request.args.items(multi=True) if v.strip() and k != "chart"]
-        query = urlencode([*here, *([("chart", state)] if state else [])])
+    def charting(self, state: str | None, *more: Pair) -> str:
+        """This page with its sums drawn in it, its chart folded, or as ever."""
+        place = [("cursor", value) for value in request.args.getlist("cursor") if value]
+        query = urlencode([*pairs(), *place, *([("chart", state)] if state else []), *more])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
 
     def beside(self, endpoint: str, *more: Pair) -> str:
