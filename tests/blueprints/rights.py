@@ -157,6 +157,8 @@ TABLE: dict[str, Right] = {
     "GET /api/admin/payouts": READ,
     "GET /api/admin/system-logs": READ,
     "GET /api/admin/system-logs/histogram": READ,
+    "GET /api/admin/system-logs/suggestions": READ,
+    "GET /api/admin/logs/suggestions": READ,
     "GET /api/admin/traces/<kind>/<id>": READ.but(names={"id": "payout_id"}),
     "GET /api/admin/webhooks": READ,
     # admins act
