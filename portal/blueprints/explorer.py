@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from portal.blueprints.access import me
 from portal.blueprints.lists import with_page_size
 from portal.blueprints.pills import Pill, parameter_pill, term_pills
+from portal.blueprints.row_links import RowLinks
 from portal.domain.work import utc_now
 from portal.queries.paging import LIMITS, BadParameter, Page
 from portal.queries.search_forms import Forms, Pair
@@ -68,10 +69,10 @@ class Explorer:
         query = urlencode([*pairs, *folded])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
 
-    def charting(self, state: str | None) -> str:
-        """This page with its chart drawn in it, folded, or as ever."""
-        here = [(k, v) for k, v in request.args.items(multi=True) if v.strip() and k != "chart"]
-        query = urlencode([*here, *([("chart", state)] if state else [])])
+    def charting(self, state: str | None, *more: Pair) -> str:
+        """This page with its sums drawn in it, its chart folded, or as ever."""
+        place = [("cursor", value) for value in request.args.getlist("cursor") if value]
+        query = urlencode([*pairs(), *place, *([("chart", state)] if state else []), *more])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
 
     def beside(self, endpoint: str, *more: Pair) -> str:
@@ -95,15 +96,13 @@ class Explorer:
         """The same search without some parameters, be they in `q`."""
         return self.href(self.forms().without(pairs(), *names))
 
-    def row_href(self, row_id: int, is_open: bool) -> str:
-        """This page with a row opened in place, or closed again."""
+    def row_links(self, endpoint: str) -> RowLinks:
+        """The links of every row, made once: this page with a row opened, and the fragments that open below."""
         place = [("cursor", c) for c in request.args.getlist("cursor") if c]
-        opened = [] if is_open else [("open", str(row_id))]
-        return f"{self.href([*pairs(), *place, *opened])}#log-{row_id}"
-
-    def fragment_href(self, endpoint: str, row_id: int) -> str:
-        """The fragment that opens below a row, with the search that its links narrow."""
-        return f"{url_for(endpoint, row_id=row_id)}?{urlencode([*pairs(), ('partial', '1')])}"
+        closed = self.href([*pairs(), *place])
+        opening = f"{closed}{'&' if '?' in closed else '?'}open="
+        fragments = url_for(endpoint, row_id=0).removesuffix("0")
+        return RowLinks(closed, opening, fragments, urlencode([*pairs(), ("partial", "1")]))
 
     def forms(self) -> Forms:
         """How this explorer's parameters and its search say the same, now and for this reader; once a request."""

@@ -55,6 +55,17 @@ class Forms:
         said = [pair for node in conjuncts(self._tree(pairs)) for pair in self._said(node, set())]
         return [*given, *(value for key, value in said if key == name)]
 
+    def unchosen(self, pairs: Sequence[Pair], *names: str) -> list[Pair]:
+        """The pairs without the values chosen of repeated parameters, be it in `q`; what they exclude stays."""
+        nodes = conjuncts(self._tree(pairs))
+        kept = [
+            node
+            for node in nodes
+            if isinstance(node, Not) or not {k for k, _ in self._said(node, set())} & {*names}
+        ]
+        others = [(name, value) for name, value in pairs if name not in names or value.startswith("-")]
+        return others if len(kept) == len(nodes) else with_search(others, kept)
+
     def _tree(self, pairs: Sequence[Pair]) -> Node | None:
         text = next((value for name, value in pairs if name == "q"), "")
         try:

@@ -81,7 +81,7 @@ def _names(typed: str, words: Vocabulary) -> list[Suggestion]:
         types = _alike(typed, words.fields["type"].values)
         found += [Suggestion(f"type:{name}", Kind.VALUE) for name in types[:5]]
     keys = _alike(typed, words.keys) if typed else []
-    return found + [Suggestion(f"{key}:", Kind.KEY) for key in keys if key not in fields]
+    return found + [Suggestion(f"{key}:", Kind.KEY) for key in keys if key.casefold() not in words.fields]
 
 
 def _alike(typed: str, known: Iterable[str]) -> list[str]:

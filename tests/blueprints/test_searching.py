@@ -99,6 +99,8 @@ def test_the_boxes_know_what_the_search_says(admin: Browser) -> None:
     admin.get(f"{LOGS}?q={quote('level>=ERROR solde')}")
     checked = re.findall(r'name="level" value="(\w+)" checked', admin.text)
     assert sorted(checked) == ["CRITICAL", "ERROR"]
+    boxes = admin.text.partition('aria-label="Affiner"')[2]
+    assert 'type="hidden" name="q" value="solde"' in boxes
     only = re.search(r'href="([^"]+)" title="Seulement INFO"', admin.text)
     assert only is not None
     assert parameters(unescape(only[1])) == [("q", "solde"), ("level", "INFO")]
