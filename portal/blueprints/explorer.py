@@ -16,7 +16,8 @@ from portal.blueprints.pills import Pill, parameter_pill, term_pills
 from portal.blueprints.row_links import RowLinks
 from portal.domain.work import utc_now
 from portal.queries.paging import LIMITS, BadParameter, Page
-from portal.queries.search_forms import Forms, Pair
+from portal.queries.search_forms import Forms
+from portal.queries.search_forms import Pair as Pair
 
 LEAST_TEXT, MOST_TEXT = 3, 120
 PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
