@@ -128,6 +128,7 @@ TABLE: dict[str, Right] = {
     "DELETE /api/call-offers/<offer_id>": SELL.but(names={"offer_id": "other_offer_id"}),
     # admins and auditors read
     f"GET {DESK}/search": READ,
+    f"GET {DESK}/help": READ,
     f"GET {DESK}": READ,
     f"GET {DESK}/system-logs": READ,
     f"GET {DESK}/system-logs/live": READ,
@@ -168,6 +169,8 @@ TABLE: dict[str, Right] = {
     "GET /api/admin/payouts": READ,
     "GET /api/admin/system-logs": READ,
     "GET /api/admin/system-logs/histogram": READ,
+    "GET /api/admin/system-logs/suggestions": READ,
+    "GET /api/admin/logs/suggestions": READ,
     "GET /api/admin/system-logs/facets": READ,
     "GET /api/admin/system-logs/count": READ,
     "GET /api/admin/logs/count": READ,
