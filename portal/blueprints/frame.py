@@ -11,8 +11,9 @@ from portal.blueprints.access import READERS, SignedIn, person, settings
 from portal.blueprints.filters import LANGUAGES, select_timezone
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
+from portal.domain.work import utc_now
 from portal.queries.alert_search import count_open
-from portal.queries.dashboard import count_to_approve, find_sending_pause
+from portal.queries.dashboard import SendingPause, count_to_approve, find_sending_pause
 from portal.unit_of_work import reading
 
 WITHIN = {"all_bookings": "payments"}
@@ -107,6 +108,7 @@ def frame() -> dict[str, Any]:
         "density": liked.density,
         "shortcuts": liked.shortcuts,
         "preferences_href": url_for("dashboard.preferences") if somebody else None,
+        "now_utc": utc_now,
         "help_href": url_for("dashboard.help_page") if somebody and somebody.role in READERS else None,
         "search_href": url_for("search.index") if somebody and somebody.role in READERS else None,
         "home_href": url_for("dashboard.home"),
@@ -114,8 +116,14 @@ def frame() -> dict[str, Any]:
         "utc_href": utc_href(),
         "replica_gone": g.get("replica_gone", False),
         "may_act": somebody is not None and somebody.role is Role.ADMIN,
-        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role in READERS else None,
+        "sending_pause": sending_pause() if somebody and somebody.role in READERS else None,
     }
+
+
+def sending_pause() -> SendingPause | None:
+    """The pause of all sending; a view that has read it already is not asked again."""
+    found: SendingPause | None = g.sending_pause if "sending_pause" in g else find_sending_pause(reading())
+    return found
 
 
 def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:

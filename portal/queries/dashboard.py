@@ -1,8 +1,9 @@
 """What the overview answers: what needs somebody now, and whether the portal itself is well."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -25,9 +26,10 @@ class SendingPause:
 def find_sending_pause(session: Session) -> SendingPause | None:
     """The pause of all sending, if there is one."""
     setting = session.get(Setting, SENDING_PAUSED, populate_existing=True)
-    if setting is None:
-        return None
-    value = setting.value
+    return _pause(setting.value) if setting else None
+
+
+def _pause(value: Mapping[str, Any]) -> SendingPause:
     return SendingPause(str(value["reason"]), datetime.fromisoformat(value["since"]), str(value["by"]))
 
 
@@ -69,13 +71,14 @@ class LateJob:
     expected_by: datetime
 
 
-def late_jobs(session: Session, names: Iterable[str]) -> list[LateJob]:
-    """Which of these jobs are late, the longest first."""
+def late_jobs_and_pause(session: Session, names: Iterable[str]) -> tuple[list[LateJob], SendingPause | None]:
+    """Which of these jobs are late, the longest first; and the pause of all sending: both are settings."""
     told = {LATE_SETTING + name: name for name in names}
-    query = select(Setting.name, Setting.value).where(Setting.name.in_(told))
-    rows = session.execute(query)
-    late = [LateJob(told[name], datetime.fromisoformat(value["expectedBy"])) for name, value in rows]
-    return sorted(late, key=lambda job: job.expected_by)
+    query = select(Setting.name, Setting.value).where(Setting.name.in_((*told, SENDING_PAUSED)))
+    rows: dict[str, Any] = {name: value for name, value in session.execute(query)}  # noqa: C416 -- rows are no pairs
+    pause = rows.pop(SENDING_PAUSED, None)
+    late = [LateJob(told[name], datetime.fromisoformat(value["expectedBy"])) for name, value in rows.items()]
+    return sorted(late, key=lambda job: job.expected_by), _pause(pause) if pause else None
 
 
 @dataclass(frozen=True, slots=True)
