@@ -8,6 +8,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from portal.blueprints.access import gateway, me, requires
+from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
 from portal.blueprints.filters import local_datetime, money
 from portal.blueprints.payouts import bp
@@ -29,6 +30,7 @@ Page = str | Response | tuple[str, int]
 
 @bp.get("/<uuid:payout_id>/approve")
 @requires(Role.ADMIN)
+@recently
 def approve(payout_id: UUID) -> Page:
     """What approving means for this payout; changes nothing."""
     detail = payout_or_404(payout_id)
@@ -39,6 +41,7 @@ def approve(payout_id: UUID) -> Page:
 
 @bp.post("/<uuid:payout_id>/approve")
 @requires(Role.ADMIN)
+@recently
 def approve_post(payout_id: UUID) -> Page:
     """Approve and send; says at once what Stripe answered."""
     form = ApprovePayoutForm()
@@ -153,6 +156,7 @@ def _flash(tone: str, message: str, detail: PayoutDetail) -> None:
 
 @bp.get("/<uuid:payout_id>/reject")
 @requires(Role.ADMIN)
+@recently
 def reject(payout_id: UUID) -> Page:
     """Asks for the reason; changes nothing."""
     detail = payout_or_404(payout_id)
@@ -163,6 +167,7 @@ def reject(payout_id: UUID) -> Page:
 
 @bp.post("/<uuid:payout_id>/reject")
 @requires(Role.ADMIN)
+@recently
 def reject_post(payout_id: UUID) -> Page:
     """Reject, or show first what the creator would read."""
     form = RejectPayoutForm()
