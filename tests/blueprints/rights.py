@@ -100,7 +100,8 @@ TABLE: dict[str, Right] = {
     # whoever is signed in
     **asked("/dashboard/preferences", SIGNED_IN),
     "POST /dashboard/preferences/theme": SIGNED_IN,
-    **asked("/login/confirm", SIGNED_IN),
+    "GET /login/confirm": SIGNED_IN,
+    "POST /login/confirm": SIGNED_IN.but(ready=Expected.UNAUTHORIZED),
     "GET /account/security": SIGNED_IN,
     "POST /account/sessions/<session_id>/end": SIGNED_IN.but(owned=True),
     "POST /account/sessions/end-others": SIGNED_IN,

@@ -19,8 +19,8 @@ from portal.demo import seeding
 from portal.demo.commands import demo
 from portal.demo.seeding import RealStripe, seed
 from portal.domain.creators import unblock_payouts
-from portal.domain.payouts.review import approve_payout
 from portal.domain.doors.signing_in import Guess, sign_in
+from portal.domain.payouts.review import approve_payout
 from portal.domain.people import Browser, Limits
 from portal.domain.work import utc_now
 from portal.jobs import process_inbox

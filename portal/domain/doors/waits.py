@@ -57,7 +57,7 @@ def take_turn(session: Session, keys: Sequence[Key], *, now: datetime) -> None:
     Raises TooManyGuesses, counting nothing.
     """
     rows = [_locked(session, key, now) for key in keys]
-    longest = max(row.open_at for row in rows)
+    longest = max((row.open_at for row in rows), default=now)
     if longest > now:
         raise TooManyGuesses(longest - now)
     for key, row in zip(keys, rows, strict=True):
