@@ -13,6 +13,7 @@ from portal.audit import writer
 from portal.audit.spool import Spool
 from portal.blueprints import access, delivery, errors, filters, frame, limits
 from portal.blueprints.account import bp as account
+from portal.blueprints.alerts import bp as alerts
 from portal.blueprints.all_bookings import bp as all_bookings
 from portal.blueprints.api import bp as api
 from portal.blueprints.auth import bp as auth
@@ -29,6 +30,7 @@ from portal.blueprints.market import bp as market
 from portal.blueprints.offers import bp as offers
 from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
+from portal.blueprints.search import bp as search
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
 from portal.blueprints.transactions import bp as transactions
@@ -38,6 +40,7 @@ from portal.database import DatabaseUrls, database_urls, patience
 from portal.database.revision import newest_revision
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
+from portal.jobs.notifier import AppriseNotifier
 from portal.stripe_gateway import Stripe
 from portal.unit_of_work import Replica, let_go
 
@@ -46,6 +49,7 @@ BLUEPRINTS = (
     auth,
     account,
     dashboard,
+    search,
     logs,
     transactions,
     traces,
@@ -60,6 +64,7 @@ BLUEPRINTS = (
     api,
     job_pages,
     webhook_pages,
+    alerts,
     cron,
     stripe_webhooks,
     health,
@@ -81,6 +86,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     app.extensions["settings"] = settings
     app.extensions["database_urls"] = urls
     app.extensions["newest_revision"] = newest_revision
+    app.extensions["notifier"] = AppriseNotifier(settings.alert_targets)
     app.extensions["stripe_gateway"] = Stripe(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, timeout=settings.stripe_timeout
     )

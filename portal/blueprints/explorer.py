@@ -64,6 +64,24 @@ class Pill:
 
 
 @dataclass(frozen=True, slots=True)
+class RowLinks:
+    """What the addresses of one page's rows share; a row adds its number."""
+
+    closed: str
+    opening: str
+    fragments: str
+    query: str
+
+    def page(self, row_id: int, is_open: bool) -> str:
+        """The page with a row opened in place, or closed again."""
+        return f"{self.closed if is_open else f'{self.opening}{row_id}'}#log-{row_id}"
+
+    def fragment(self, row_id: int) -> str:
+        """The fragment that opens below a row, with the search that its links narrow."""
+        return f"{self.fragments}{row_id}?{self.query}"
+
+
+@dataclass(frozen=True, slots=True)
 class Explorer:
     """One explorer's page: where it is, what its filters are called, which of them can be turned around."""
 
@@ -77,10 +95,10 @@ class Explorer:
         query = urlencode([*pairs, *folded])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
 
-    def charting(self, state: str | None) -> str:
-        """This page with its chart drawn in it, folded, or as ever."""
-        here = [(k, v) for k, v in request.args.items(multi=True) if v.strip() and k != "chart"]
-        query = urlencode([*here, *([("chart", state)] if state else [])])
+    def charting(self, state: str | None, *more: Pair) -> str:
+        """This page with its sums drawn in it, its chart folded, or as ever."""
+        place = [("cursor", value) for value in request.args.getlist("cursor") if value]
+        query = urlencode([*pairs(), *place, *([("chart", state)] if state else []), *more])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
 
     def beside(self, endpoint: str, *more: Pair) -> str:
@@ -104,15 +122,13 @@ class Explorer:
         """The same search without some parameters."""
         return self.href(_without(*names))
 
-    def row_href(self, row_id: int, is_open: bool) -> str:
-        """This page with a row opened in place, or closed again."""
+    def row_links(self, endpoint: str) -> "RowLinks":
+        """The links of every row, made once: this page with a row opened, and the fragments that open below."""
         place = [("cursor", c) for c in request.args.getlist("cursor") if c]
-        opened = [] if is_open else [("open", str(row_id))]
-        return f"{self.href([*pairs(), *place, *opened])}#log-{row_id}"
-
-    def fragment_href(self, endpoint: str, row_id: int) -> str:
-        """The fragment that opens below a row, with the search that its links narrow."""
-        return f"{url_for(endpoint, row_id=row_id)}?{urlencode([*pairs(), ('partial', '1')])}"
+        closed = self.href([*pairs(), *place])
+        opening = f"{closed}{'&' if '?' in closed else '?'}open="
+        fragments = url_for(endpoint, row_id=0).removesuffix("0")
+        return RowLinks(closed, opening, fragments, urlencode([*pairs(), ("partial", "1")]))
 
     def pills(self) -> list[Pill]:
         """The active filters, in the order of the address."""

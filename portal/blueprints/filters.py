@@ -1,17 +1,24 @@
 """How pages show moments, money and ids: filters, and the reader's language and zone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from babel.numbers import format_currency
-from flask import Flask, request, session
-from flask_babel import format_datetime, format_decimal, format_timedelta, get_locale
+from flask import Flask, g, request, session
+from flask_babel import format_decimal, get_locale, get_translations
 
 from portal.blueprints.access import person
+from portal.blueprints.moments import (
+    iso,
+    known_zones,
+    local_date,
+    local_datetime,
+    local_datetime_ms,
+    relative_time,
+)
 from portal.domain.money import to_decimal
-from portal.domain.work import utc_now
 
 LANGUAGES = {"fr": "Français", "en": "English"}
 DEFAULT_TIMEZONE = "Europe/Paris"
@@ -28,6 +35,20 @@ def register(app: Flask) -> None:
     app.add_template_filter(middle)
     app.add_template_filter(percent)
     app.add_template_filter(duration_ms)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension's own
+        lambda words: _translations().ugettext(words),
+        lambda one, many, n: _translations().ungettext(one, many, n),
+        newstyle=True,
+    )
+
+
+def _translations() -> Any:
+    """The request's translations; a page asks for hundreds of words, and Flask-Babel looks them up each time."""
+    locale, (known, found) = get_locale(), g.get("translations", (None, None))
+    if known is not locale:
+        found = get_translations()
+        g.translations = (locale, found)
+    return found
 
 
 def select_locale() -> str:
@@ -43,38 +64,11 @@ def select_timezone() -> str:
     """The zone that a link asks for, else the person's."""
     somebody = person()
     asked = request.args.get("tz", "")
-    if asked in available_timezones():
+    if asked and asked in known_zones():
         return asked
     if somebody:
         return somebody.timezone
     return "UTC" if session.get("utc") else DEFAULT_TIMEZONE
-
-
-def local_datetime(value: datetime, seconds: bool = True) -> str:
-    """A moment in the reader's zone, to the second or the minute."""
-    english = str(get_locale()) == "en"
-    day = "d MMM y" if english else "dd/MM/y"
-    return str(format_datetime(value, f"{day} HH:mm:ss" if seconds else f"{day} HH:mm"))
-
-
-def local_datetime_ms(value: datetime) -> str:
-    """A moment in the reader's zone, to the millisecond."""
-    return f"{local_datetime(value)}.{value.microsecond // 1000:03d}"
-
-
-def local_date(value: datetime) -> str:
-    """The day of a moment in the reader's zone."""
-    return str(format_datetime(value, "d MMM y"))
-
-
-def relative_time(value: datetime) -> str:
-    """How long ago, or in how long."""
-    return str(format_timedelta(value - utc_now(), add_direction=True, threshold=1.2))
-
-
-def iso(value: datetime) -> str:
-    """A moment for machines, in UTC."""
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def money(amount_minor: int | None, currency: str | None) -> str:

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from flask import abort, current_app
 
-from portal.blueprints.filters import iso
+from portal.blueprints.moments import iso
 from portal.domain.jobs import JobDesk, Schedule
 from portal.queries.job_search import JobRun, JobState
 

@@ -37,9 +37,8 @@ from portal.queries.paging import Order, read_within
 from portal.queries.parameters import Choice
 from portal.queries.probes import prefix_of
 from portal.queries.time_range import TimeRange
+from portal.queries.totals import CAP as CAP
 
-CAP = 10_000
-"""So many rows are counted one by one; more are "10 000+"."""
 PLACE = ("level", "key", "bar")
 
 

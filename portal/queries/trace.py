@@ -26,7 +26,7 @@ from portal.queries.sale_steps import sale_steps
 from portal.queries.step_order import checked
 from portal.queries.trace_items import TraceItem as TraceItem
 from portal.queries.trace_items import in_order, of_log, of_stripe, of_transaction
-from portal.queries.trace_rows import MOST, About, TraceKind, log_rows, requests_of, stripe_rows, transaction_rows
+from portal.queries.trace_rows import MOST, About, TraceKind, book_rows, stripe_rows
 from portal.queries.trace_steps import TraceFailure, TraceStep, failure_of, steps_of
 from portal.queries.transaction_entry import TransactionEntry
 
@@ -109,9 +109,7 @@ def _steps(
 
 def _read(session: Session, about: About, objects: set[str]) -> tuple[list[TraceItem], Cursor | None]:
     """The rows of all three books in their order, none older than where the first of them is cut."""
-    requests = requests_of(session, about)
-    logs = log_rows(session, about, requests)
-    transactions = transaction_rows(session, about, requests)
+    logs, transactions = book_rows(session, about)
     events = stripe_rows(session, _event_ids(about, logs, transactions), objects, about.until)
     ends = [rows[MOST].created_at for rows in (logs, transactions) if len(rows) > MOST]
     ends += [row.received_at for row in events[MOST : MOST + 1]]

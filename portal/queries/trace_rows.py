@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, union
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from portal.models import Log, StripeEvent, TransactionLog
@@ -58,6 +58,9 @@ OWNERS = {
     K.EVENT: TransactionLog.stripe_event_id,
 }
 PEOPLE = (K.USER, K.CREATOR)
+R = TypeVar("R", LogEntry, TransactionEntry)
+LONGEST_REQUEST = timedelta(days=1)
+"""No request, delivery or run of a job writes for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,44 +73,53 @@ class About:
     until: datetime | None = None
 
 
-def requests_of(session: Session, about: About) -> set[UUID]:
-    """The requests, runs and deliveries whose rows name the thing, in either book."""
-    if about.kind is K.REQUEST:
-        return set()
-    named: list[tuple[Any, Any]] = [(Log, arm) for arm in _named_in_log(about)]
-    named.append((TransactionLog, _named_in_transactions(about)))
-    queries = [_newest(select(book.request_id), book, arm, about).subquery() for book, arm in named]
-    return set(session.scalars(union(*(select(found.c.request_id) for found in queries))))
+def book_rows(session: Session, about: About) -> tuple[Sequence[LogEntry], Sequence[TransactionEntry]]:
+    """Rows that name the thing, and what their requests also wrote about it; newest first, one more than shown."""
+    logs = [row for arm in _named_in_log(about) for row in _logs(session, about, arm)]
+    money = _money(session, about, _named_in_transactions(about))
+    named = [(row.request_id, row.created_at) for row in logs] + [
+        (row.request_id, row.created_at) for row in money
+    ]
+    if named and about.kind is not K.REQUEST:
+        requests, moments = {request for request, _ in named}, [at for _, at in named]
+        near = (min(moments) - LONGEST_REQUEST, max(moments) + LONGEST_REQUEST)
+        if about.kind not in PEOPLE:
+            logs += _logs(session, about, *_companions(Log, requests, near), *_no_other(about))
+        money += _money(session, about, *_companions(TransactionLog, requests, near), *_not_anothers(about))
+    return _first(logs), _first(money)
 
 
-def log_rows(session: Session, about: About, requests: Collection[UUID]) -> Sequence[LogEntry]:
-    """The newest rows that name the thing, and those of `requests` that name no other one; one more than shown."""
-    arms = _named_in_log(about)
-    if requests and about.kind not in (*PEOPLE, K.REQUEST):
-        arms.append(and_(Log.request_id.in_(requests), *_no_other(about)))
-    return [LogEntry(*row) for row in _rows(session, Log, log_entry.COLUMNS, arms, about)]
+def log_rows(session: Session, about: About) -> Sequence[LogEntry]:
+    """The same of the log alone."""
+    return book_rows(session, about)[0]
 
 
-def transaction_rows(session: Session, about: About, requests: Collection[UUID]) -> Sequence[TransactionEntry]:
-    """The same of the book of money."""
-    arms = [_named_in_transactions(about)]
-    if requests:
-        arms.append(and_(TransactionLog.request_id.in_(requests), *_not_anothers(about)))
-    rows = _rows(session, TransactionLog, transaction_entry.COLUMNS, arms, about)
+def _companions(
+    book: Any, requests: Collection[UUID], near: tuple[datetime, datetime]
+) -> list[ColumnElement[bool]]:
+    """Rows of these requests; a request lasts a while and no longer, so that most partitions are left alone."""
+    return [book.request_id.in_(requests), book.created_at.between(*near)]
+
+
+def _logs(session: Session, about: About, *wanted: ColumnElement[bool]) -> list[LogEntry]:
+    return [LogEntry(*row) for row in _newest(session, Log, log_entry.COLUMNS, about, wanted)]
+
+
+def _money(session: Session, about: About, *wanted: ColumnElement[bool]) -> list[TransactionEntry]:
+    rows = _newest(session, TransactionLog, transaction_entry.COLUMNS, about, wanted)
     return [TransactionEntry(*row) for row in rows]
 
 
-def _rows(session: Session, book: Any, columns: Any, arms: Sequence[ColumnElement[bool]], about: About) -> Any:
-    """Each arm by its own index, newest first; a row that two arms find stands there once."""
-    found = [_newest(select(book.id, book.created_at), book, arm, about).subquery() for arm in arms]
-    keys = union(*(select(arm.c.id, arm.c.created_at) for arm in found)).subquery("found")
-    query = select(*columns).join(keys, and_(book.id == keys.c.id, book.created_at == keys.c.created_at))
+def _newest(session: Session, book: Any, columns: Any, about: About, wanted: Sequence[ColumnElement[bool]]) -> Any:
+    until = [] if about.until is None else [book.created_at <= about.until]
+    query = select(*columns).where(*wanted, *until)
     return session.execute(query.order_by(book.created_at.desc(), book.id.desc()).limit(MOST + 1)).all()
 
 
-def _newest(query: Any, book: Any, wanted: ColumnElement[bool], about: About) -> Any:
-    bounded = query.where(wanted) if about.until is None else query.where(wanted, book.created_at <= about.until)
-    return bounded.order_by(book.created_at.desc(), book.id.desc()).limit(MOST + 1)
+def _first(rows: list[R]) -> Sequence[R]:
+    """Each row once, newest first."""
+    once = {row.id: row for row in rows}.values()
+    return sorted(once, key=lambda row: (row.created_at, row.id), reverse=True)[: MOST + 1]
 
 
 def stripe_rows(
@@ -161,18 +173,15 @@ def _mentions(book: Any, key: str, row_id: str) -> ColumnElement[bool]:
 
 
 def _no_other(about: About) -> list[ColumnElement[bool]]:
-    """A job's run writes rows about many: those that name another one of this kind are not about this one."""
-    own = [_absent_or(Log.details[KEYS[about.kind]].astext, about.id)]
+    """A job's run writes rows about many: those that name one of this kind are about it, or not about this one."""
+    own: list[ColumnElement[bool]] = [Log.details[KEYS[about.kind]].astext.is_(None)]
     if about.creator_id is not None:
-        own.append(_absent_or(Log.details["creatorId"].astext, about.creator_id))
+        creator = Log.details["creatorId"].astext
+        own.append(or_(creator.is_(None), creator == about.creator_id))
     return own
 
 
 def _not_anothers(about: About) -> list[ColumnElement[bool]]:
     if about.kind in PEOPLE:
         return [TransactionLog.actor_id == about.id]
-    return [_absent_or(OWNERS[about.kind], about.id)] if about.kind in OWNERS else []
-
-
-def _absent_or(value: Any, wanted: str) -> ColumnElement[bool]:
-    return or_(value.is_(None), value == wanted)
+    return [OWNERS[about.kind].is_(None)] if about.kind in OWNERS else []

@@ -29,6 +29,7 @@ from portal.queries.search_query import Query, read_query, within
 from portal.queries.search_types import matching
 from portal.queries.text_search import FreeText
 from portal.queries.time_range import TimeRange, parse_time_range
+from portal.queries.totals import Total, row_total
 from portal.queries.transaction_entry import COLUMNS, TransactionEntry
 from portal.queries.transaction_language import transaction_vocabulary
 
@@ -154,3 +155,8 @@ def _currency(args: Arguments) -> str | None:
 def _chosen(column: Any, chosen: Choice) -> list[ColumnElement[bool]]:
     only = [column.in_(chosen.only)] if chosen.only else []
     return only if not chosen.without else [*only, column.not_in(chosen.without)]
+
+
+def transaction_total(session: Session, search: TransactionSearch, *, exact: bool = False) -> Total:
+    """How many rows pass: up to a cap, or all. Raises BadParameter after three seconds."""
+    return row_total(session, TransactionLog.id, search, exact=exact)

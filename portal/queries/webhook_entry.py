@@ -32,7 +32,7 @@ def find_webhook(session: Session, event_id: str) -> WebhookEntry | None:
     event = find_event(session, event_id)
     if event is None:
         return None
-    rows = log_rows(session, About(TraceKind.EVENT, event.id), {event.request_id})
+    rows = log_rows(session, About(TraceKind.EVENT, event.id))
     oldest_first = sorted(rows, key=lambda row: (row.created_at, row.id))
     return WebhookEntry(event, decider_of(session, event), oldest_first[-ROWS_SHOWN:])
 

@@ -16,7 +16,18 @@ from portal.domain.jobs import pause_job
 from portal.domain.people import Browser as Address
 from portal.domain.people import Limits
 from portal.domain.work import utc_now
-from portal.models import Creator, Log, Payment, Role, TransactionLog, User, UserSession, uuid7
+from portal.models import (
+    Alert,
+    AlertKind,
+    Creator,
+    Log,
+    Payment,
+    Role,
+    TransactionLog,
+    User,
+    UserSession,
+    uuid7,
+)
 from portal.queries.reconciliation import JOB
 from portal.unit_of_work import unit_of_work
 from tests.blueprints.rights import TABLE, Whose
@@ -47,6 +58,16 @@ def paused_job(app: Flask) -> str:
     return JOB
 
 
+def an_alert(session: Session) -> UUID:
+    """An alert that is open."""
+    now = utc_now()
+    alert = Alert(id=uuid7(), key="payouts:stuck", kind=AlertKind.PAYOUTS, opened_at=now, seen_at=now)
+    alert.facts = {"count": 1, "oldest": now.isoformat()}
+    session.add(alert)
+    session.commit()
+    return alert.id
+
+
 class Cast:
     """One person of every role, a stranger beside each owner, and one object of every kind."""
 
@@ -75,6 +96,7 @@ class Cast:
             "payment_id": self.payment.id,
             "payout_id": factory.payout(self.zoe).id,
             "event_id": "evt_known",
+            "alert_id": an_alert(session),
             "name": paused_job(app),
             "kind": "payout",
             "code": "fr",

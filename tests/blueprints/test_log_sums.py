@@ -5,16 +5,18 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from portal.blueprints.logs import charts
-from portal.queries import paging
+from portal.queries import facets, log_counts, paging, totals
 from tests.browser import Browser
 from tests.factories import Factory
-from tests.queries.books import Event, minutes, write
+from tests.queries.books import Event, Money, minutes, write, write_money
 
 LOGS = "/dashboard/admin/system-logs"
+MONEY = "/dashboard/admin/logs"
 API = "/api/admin/system-logs"
 HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 FRAGMENT = {"HX-Request": "true"}
@@ -25,7 +27,7 @@ def admin(browser: Browser, factory: Factory) -> Browser:
     """A signed-in admin, over a log that holds nothing."""
     browser.sign_in(factory.admin().email)
     factory.session.execute(text("set session_replication_role = replica"))
-    factory.session.execute(text("truncate log restart identity"))
+    factory.session.execute(text("truncate log, transaction_log restart identity"))
     factory.session.execute(text("set session_replication_role = default"))
     factory.session.commit()
     return browser
@@ -130,8 +132,101 @@ def test_the_histogram_as_json(admin: Browser, session: Session) -> None:
     assert (bad.status_code, bad.json["details"]["parameter"]) == (400, "chart")
 
 
-def test_only_admins_read_sums(browser: Browser, factory: Factory) -> None:
-    addresses = [f"{LOGS}/histogram", f"{API}/histogram"]
-    assert [browser.client.get(path).status_code for path in addresses] == [302, 401]
-    browser.sign_in(factory.user().email)
-    assert [browser.client.get(path).status_code for path in addresses] == [403, 403]
+def test_only_admins_read_sums(app: Flask, browser: Browser, factory: Factory) -> None:
+    pages = [f"{LOGS}/{part}" for part in ("histogram", "facets", "count")] + [f"{MONEY}/count"]
+    calls = [f"{API}/{part}" for part in ("histogram", "facets", "count")] + ["/api/admin/logs/count"]
+    assert {browser.client.get(path).status_code for path in pages} == {302}
+    assert {browser.client.get(path).status_code for path in calls} == {401}
+    for person in (factory.user(), factory.creator().user):
+        other = Browser(app).sign_in(person.email)
+        assert {other.client.get(path).status_code for path in pages + calls} == {403}
+
+
+def count_of(browser: Browser, value: str) -> str | None:
+    """What stands beside the box of a value."""
+    pattern = rf'value="{re.escape(value)}"[^>]*>\s*<a [^>]*>[^<]*</a><span class="num muted">([^<]*)</span>'
+    found = re.search(pattern, browser.text)
+    return found[1] if found else None
+
+
+def test_each_count_leaves_its_own_filter_out(admin: Browser, session: Session) -> None:
+    kinds = [
+        ("USER_LOGIN", "INFO", "USER"),
+        ("PAYOUT_FAILED", "ERROR", "SYSTEM"),
+        ("PAYOUT_PAID", "INFO", "SYSTEM"),
+    ]
+    write(session, [Event(*kinds[n % 3], at=HOUR_AGO + minutes(n)) for n in range(30)])
+    admin.get(f"{LOGS}?level=ERROR")
+    assert count_of(admin, "ERROR") is None
+    admin.get(asked_for(admin, "facets"), headers=FRAGMENT)
+    assert "<html" not in admin.text
+    assert [count_of(admin, level) for level in ("CRITICAL", "ERROR", "INFO")] == ["0", "10", "20"]
+    assert [count_of(admin, actor) for actor in ("USER", "SYSTEM")] == ["0", "10"]
+    assert (count_of(admin, "PAYOUT_FAILED"), count_of(admin, "PAYOUT_PAID")) == ("10", None)
+    admin.get(f"{LOGS}/facets?type=PAYOUT_*&actor=SYSTEM")
+    assert (count_of(admin, "PAYOUT_*"), count_of(admin, "PAYOUT_PAID")) == ("20", "10")
+    assert count_of(admin, "USER_LOGIN") is None
+    assert (count_of(admin, "USER"), count_of(admin, "SYSTEM")) == ("0", "20")
+
+
+def test_types_stand_under_their_beginnings_and_rare_ones_below_more(admin: Browser, session: Session) -> None:
+    kinds = [f"{'PAYOUT' if n % 2 else 'CRON'}_KIND_{n:02}" for n in range(30)]
+    write(session, [Event(kind, at=HOUR_AGO) for n, kind in enumerate(kinds) for _ in range(n + 1)])
+    admin.get(f"{LOGS}/facets?type=CRON_KIND_00")
+    first, _, more = admin.text.partition("Autres types")
+    assert 'value="PAYOUT_*"' in first
+    assert 'value="PAYOUT_KIND_29"' in first
+    assert 'value="CRON_KIND_00" checked' in first
+    assert count_of(admin, "PAYOUT_*") == str(sum(n + 1 for n in range(30) if n % 2))
+    assert 'value="PAYOUT_KIND_01"' in more
+    assert count_of(admin, "PAYOUT_KIND_01") == "2"
+
+
+def test_boxes_of_types_work_without_javascript_and_keep_exclusions(admin: Browser, session: Session) -> None:
+    write(session, [Event("USER_LOGIN"), Event("USER_LOGOUT"), Event("PAYOUT_PAID")])
+    admin.get(f"{LOGS}?type=USER_*&type=-USER_LOGOUT&chart=on")
+    form = admin.text.partition('aria-label="Affiner"')[2].partition("</form>")[0]
+    kept = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)"', form)
+    checked = re.findall(r'name="([^"]+)" value="([^"]+)" checked', form)
+    assert kept == [("type", "-USER_LOGOUT")]
+    assert checked == [("type", "USER_*")]
+    admin.get(LOGS, query_string=[*kept, *checked, ("type", "PAYOUT_PAID")])
+    assert len(re.findall('<tr id="log-', admin.text)) == 2
+
+
+def test_ten_thousand_and_more_are_counted_on_demand(
+    admin: Browser, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(totals, "CAP", 20)
+    write(session, [Event(message=f"numéro {n}") for n in range(33)])
+    write_money(session, [Money(entity_id=f"p-{n}") for n in range(33)])
+    for page, query in ((LOGS, "q=numéro"), (MONEY, "entityType=PAYOUT")):
+        admin.get(f"{page}?{query}")
+        found = re.search(rf'hx-get="({page}/count[^"]*)"', admin.text)
+        assert found is not None
+        admin.get(unescape(found[1]), headers=FRAGMENT)
+        assert "20+ résultats" in admin.words
+        exact = re.search(r'hx-get="([^"]+)"', admin.text)
+        assert exact is not None
+        plain = re.search(r'href="([^"]+)" hx-get', admin.text)
+        assert plain is not None
+        for way in (exact[1], plain[1]):
+            admin.get(unescape(way))
+            assert "33 résultats" in admin.words
+    capped = admin.client.get(f"{API}/count?q=numéro").json
+    assert capped == {"count": 20, "isCapped": True, "outlived": 0}
+    assert admin.client.get("/api/admin/logs/count?exact=1").json["count"] == 33
+    assert admin.client.get(f"{API}/count?type=USER_LOGIN").json["count"] >= 33
+    assert admin.client.get(f"{API}/count?exact=yes").json["details"]["parameter"] == "exact"
+
+
+def test_text_is_counted_up_to_the_cap_in_facets(
+    admin: Browser, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facets, "CAP", 20)
+    monkeypatch.setattr(facets, "newest_rows", lambda search: log_counts.newest_rows(search, limit=21))
+    write(session, [Event(message=f"numéro {n}", at=HOUR_AGO + minutes(n)) for n in range(33)])
+    admin.get(f"{LOGS}/facets?q=numéro")
+    assert count_of(admin, "INFO") == "21+"
+    answer = admin.client.get(f"{API}/facets?q=numéro").json
+    assert answer["level"] == {"values": [{"value": "INFO", "count": 21}], "isCapped": True}

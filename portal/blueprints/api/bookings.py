@@ -9,8 +9,8 @@ from flask import Response, jsonify, make_response
 from portal.blueprints.access import gateway, me, requires, settings
 from portal.blueprints.api import bp
 from portal.blueprints.api.body import json_object
-from portal.blueprints.filters import iso
 from portal.blueprints.market.views import booking_rules
+from portal.blueprints.moments import iso
 from portal.domain.bookings.create import create_booking as book
 from portal.domain.payments.opening import open_payment
 from portal.domain.people import Role

@@ -4,7 +4,7 @@ from flask import Response, jsonify, request
 
 from portal.blueprints.access import READERS, requires
 from portal.blueprints.api import bp
-from portal.blueprints.filters import iso
+from portal.blueprints.moments import iso
 from portal.blueprints.scheduled import desk, job_json
 from portal.domain.work import utc_now
 from portal.queries.job_search import job_states

@@ -6,12 +6,16 @@ from flask import Response, jsonify, request
 
 from portal.blueprints.access import READERS, me, requires
 from portal.blueprints.api import bp
-from portal.blueprints.filters import iso
 from portal.blueprints.logs.charts import cutoffs, reader_zone
+from portal.blueprints.moments import iso
 from portal.domain.work import utc_now
+from portal.queries.facets import log_facets, log_total
 from portal.queries.histogram import log_histogram
 from portal.queries.log_counts import Sums
 from portal.queries.log_search import LogSearch
+from portal.queries.parameters import flag
+from portal.queries.totals import Total
+from portal.queries.transaction_search import TransactionSearch, transaction_total
 from portal.unit_of_work import reading_books
 
 
@@ -43,3 +47,38 @@ def told(counted: Sums) -> dict[str, Any]:
 
 def _searched() -> LogSearch:
     return LogSearch.from_args(request.args, now=utc_now(), tz=me().timezone)
+
+
+@bp.get("/admin/system-logs/facets")
+@requires(*READERS)
+def facets() -> Response:
+    """Each level, type and actor with its count, the field's own filter left out."""
+    found = log_facets(reading_books(), _searched(), cutoffs())
+    listed = {
+        facet.field: {
+            "values": [{"value": value, "count": n} for value, n in facet.counts.items()],
+            "isCapped": facet.is_capped,
+        }
+        for facet in found
+    }
+    return jsonify(**listed, outlived=max(facet.outlived for facet in found))
+
+
+@bp.get("/admin/system-logs/count")
+@requires(*READERS)
+def log_count() -> Response:
+    """How many rows of the log pass; with `exact=1` beyond the cap too."""
+    search = LogSearch.from_args(request.args, now=utc_now(), tz=me().timezone, also=("exact",))
+    return _total(log_total(reading_books(), search, cutoffs(), exact=flag(request.args, "exact")))
+
+
+@bp.get("/admin/logs/count")
+@requires(*READERS)
+def transaction_count() -> Response:
+    """How many rows of the book of money pass; with `exact=1` beyond the cap too."""
+    search = TransactionSearch.from_args(request.args, now=utc_now(), tz=me().timezone, also=("exact",))
+    return _total(transaction_total(reading_books(), search, exact=flag(request.args, "exact")))
+
+
+def _total(total: Total) -> Response:
+    return jsonify(count=total.n, isCapped=total.is_capped, outlived=total.outlived)

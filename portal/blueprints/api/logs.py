@@ -7,7 +7,7 @@ from flask import Response, abort, jsonify, request
 
 from portal.blueprints.access import READERS, me, requires
 from portal.blueprints.api import bp
-from portal.blueprints.filters import iso
+from portal.blueprints.moments import iso
 from portal.domain.work import utc_now
 from portal.queries.log_entry import LogEntry
 from portal.queries.log_search import LogSearch

@@ -10,7 +10,8 @@ from portal.blueprints.access import me, requires
 from portal.blueprints.api import bp
 from portal.blueprints.api.body import decimal_json, json_object, version_of
 from portal.blueprints.creator.views import own_creator
-from portal.blueprints.filters import iso, select_timezone
+from portal.blueprints.filters import select_timezone
+from portal.blueprints.moments import iso
 from portal.blueprints.offers.acts import close_cancelled
 from portal.domain.offers.create import create_offer
 from portal.domain.offers.delete import delete_offer

@@ -9,7 +9,7 @@ from portal.blueprints.access import gateway, me, requires
 from portal.blueprints.again import recently
 from portal.blueprints.api import bp
 from portal.blueprints.api.body import decimal_json, json_object, number_of, reason_of
-from portal.blueprints.filters import iso
+from portal.blueprints.moments import iso
 from portal.domain.people import Role
 from portal.domain.refunds.request import request_refund
 from portal.domain.refunds.sending import send_refund

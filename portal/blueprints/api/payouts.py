@@ -19,7 +19,8 @@ from portal.blueprints.api.body import (
     token_of,
     version_of,
 )
-from portal.blueprints.filters import iso, select_timezone
+from portal.blueprints.filters import select_timezone
+from portal.blueprints.moments import iso
 from portal.domain.creators import Creator, block_payouts, unblock_payouts
 from portal.domain.payouts import request as requests
 from portal.domain.payouts import review

@@ -7,7 +7,8 @@ from flask import Response, jsonify, request
 
 from portal.blueprints.access import READERS, requires
 from portal.blueprints.api import bp
-from portal.blueprints.filters import iso, select_timezone
+from portal.blueprints.filters import select_timezone
+from portal.blueprints.moments import iso
 from portal.domain.work import utc_now
 from portal.queries.webhook_search import WebhookRow, WebhookSearch
 from portal.unit_of_work import reading

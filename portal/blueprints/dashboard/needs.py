@@ -10,8 +10,9 @@ from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 
 from portal.audit import writer
-from portal.blueprints.filters import local_date, local_datetime, money, relative_time
+from portal.blueprints.filters import money
 from portal.blueprints.jobs import words
+from portal.blueprints.moments import local_date, local_datetime, relative_time
 from portal.queries.dashboard import LateJob, Waiting
 from portal.queries.job_search import JobRun
 from portal.queries.overview import Errors, ErrorType, ToAnswer, Trouble

@@ -1,5 +1,6 @@
 """Views of /dashboard/admin/system-logs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import abort, render_template, request
@@ -10,11 +11,12 @@ from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of,
 from portal.blueprints.explorer import chart_state, hidden, paged, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.charts import drawing
+from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
-from portal.blueprints.logs.words import EXPLORER, actor_label, chips, metadata_filter
+from portal.blueprints.logs.words import EXPLORER, chips, metadata_filter
 from portal.queries.live_tail import tail_place
 from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
-from portal.queries.log_search import LogActor, LogLevel, LogSearch
+from portal.queries.log_search import LogSearch
 from portal.queries.paging import BadParameter, Cursor
 from portal.queries.transaction_entry import transactions_of_request
 from portal.unit_of_work import reading, reading_books
@@ -27,7 +29,7 @@ SHOWN = ("q", "actorId", "entity", "requestId", "from", "to")
 @requires(*READERS)
 def index() -> str:
     """The log, newest first, filtered by the address."""
-    search = searched(LogSearch, also=("open", "chart"))
+    search = searched(LogSearch, also=("open", "chart", "exact"))
     opened = _opened()
     chart = chart_state()
     place = tail_place(reading_books())  # before the page: what it does not see is new
@@ -42,15 +44,13 @@ def index() -> str:
         culprits=EXPLORER.culprits(LogSearch, reading_books()) if empty else [],
         hidden=hidden(*SHOWN),
         values={name: request.args.get(name) for name in SHOWN},
-        types=_suggestions(),
-        levels=EXPLORER.options("level", [level.value for level in reversed(LogLevel)]),
-        actors=EXPLORER.options("actor", [actor.value for actor in LogActor], actor_label),
-        kept_by_boxes=_kept_by_boxes(),
+        types_known=_suggestions(),
+        kept_by_boxes=kept_by_boxes,
         opened=opened,
         live=live_of(search, place),
         detail_of=_detail,
         chart=chart,
-        **(drawing(search, page.rows) if chart == "on" else {}),
+        **(_summed(search, page.rows) if chart == "on" else boxes()),
     )
 
 
@@ -66,6 +66,11 @@ def detail(row_id: str) -> str:
     if request.args.get("partial") or request.headers.get("HX-Request"):
         return render_template("logs/_detail.html", **_detail(entry))
     return render_template("logs/detail.html", **_detail(entry), **_surroundings(entry))
+
+
+def _summed(search: LogSearch, rows: Sequence[LogEntry]) -> dict[str, Any]:
+    """All that otherwise arrives after the rows, for browsers without JavaScript."""
+    return {**drawing(search, rows), **counted_boxes(search), **counted_total(search)}
 
 
 def _detail(entry: LogEntry) -> dict[str, Any]:
@@ -107,9 +112,3 @@ def _opened() -> int | None:
 def _suggestions() -> list[str]:
     starts = {f"{name.partition('_')[0]}_*" for name in CATALOGUE}
     return sorted(starts) + sorted(CATALOGUE)
-
-
-def _kept_by_boxes() -> list[tuple[str, str]]:
-    """What the form of boxes carries along: all but the boxes themselves."""
-    values = {*LogLevel, *LogActor}
-    return [pair for pair in hidden() if not (pair[0] in {"level", "actor"} and pair[1] in values)]

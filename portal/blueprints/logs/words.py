@@ -10,7 +10,7 @@ from flask_babel import format_decimal, gettext, lazy_gettext, ngettext
 
 from portal.blueprints.entities import SAME, Chip, things_in
 from portal.blueprints.explorer import Explorer, only_metadata
-from portal.blueprints.filters import local_datetime
+from portal.blueprints.moments import local_datetime
 from portal.queries.log_counts import CAP, Sums
 from portal.queries.log_entry import TRACED_KEYS, LogEntry
 

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response
 from portal.blueprints.access import gateway, me, requires
 from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
-from portal.blueprints.filters import local_datetime, money
+from portal.blueprints.filters import money
+from portal.blueprints.moments import local_datetime
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.forms import ApprovePayoutForm, RejectPayoutForm
 from portal.blueprints.payouts.views import payout_or_404

@@ -105,9 +105,7 @@ def _note(step: TraceStep) -> str | None:
         return str(gettext("%(type)s est écrit %(times)s fois.", type=step.type, times=step.times))
     if step.against is not None:
         before = STEP_LABELS[step.against]
-        return str(
-            gettext("%(type)s est écrit avant « %(step)s », à tort.", type=step.type, step=before)
-        )
+        return str(gettext("%(type)s est écrit avant « %(step)s », à tort.", type=step.type, step=before))
     return str(NOTES.get(step.note, step.note)) if step.note else None
 
 

@@ -6,13 +6,20 @@ from flask import abort, render_template, request
 
 from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import hidden, paged, searched
+from portal.blueprints.explorer import chart_state, hidden, paged, searched
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
+from portal.queries.parameters import flag
 from portal.queries.transaction_entry import TransactionEntry, find_transaction, transactions_of_request
-from portal.queries.transaction_search import FILTERS, EntityType, TransactionEventType, TransactionSearch
+from portal.queries.transaction_search import (
+    FILTERS,
+    EntityType,
+    TransactionEventType,
+    TransactionSearch,
+    transaction_total,
+)
 from portal.unit_of_work import reading, reading_books
 
 SHOWN = tuple(name for name in FILTERS if name not in {"eventType", "entityType"})
@@ -24,7 +31,8 @@ BOXES = {("entityType", kind.value) for kind in EntityType}
 @requires(*READERS)
 def index() -> str:
     """The book of money, newest first, filtered by the address."""
-    search = searched(TransactionSearch, also=("open",))
+    search = searched(TransactionSearch, also=("open", "chart", "exact"))
+    chart = chart_state()
     opened = _opened()
     page = paged(search, reading_books())
     empty = not page.rows and not search.order.cursor
@@ -44,7 +52,28 @@ def index() -> str:
         ],
         opened=opened,
         detail_of=_detail,
+        chart=chart,
+        **(_total(search) if chart == "on" else {}),
     )
+
+
+@bp.get("/count")
+@requires(*READERS)
+def count() -> str:
+    """How many transactions pass: up to a cap, or exactly with `exact=1`."""
+    return render_template("logs/_total.html", **_total(searched(TransactionSearch, also=("exact",))))
+
+
+def _total(search: TransactionSearch) -> dict[str, Any]:
+    hrefs = {
+        "exact_href": EXPLORER.charting("on", ("exact", "1")),
+        "exact_fragment": EXPLORER.beside("transactions.count", ("exact", "1")),
+    }
+    try:
+        exact = flag(request.args, "exact")
+        return {"total": transaction_total(reading_books(), search, exact=exact), **hrefs}
+    except BadParameter as error:
+        return {"total_too_slow": error, **hrefs}
 
 
 @bp.get("/<row_id>")

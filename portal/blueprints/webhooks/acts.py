@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from portal.blueprints.access import me, requires
 from portal.blueprints.errors import sentence
-from portal.blueprints.filters import local_datetime
+from portal.blueprints.moments import local_datetime
 from portal.blueprints.webhooks import bp
 from portal.blueprints.webhooks.forms import DismissWebhookForm, RetryWebhookForm
 from portal.blueprints.webhooks.views import event_or_404

@@ -85,3 +85,13 @@ const wireCharts = (scope) => {
 };
 wireCharts(document);
 document.addEventListener("htmx:afterSettle", (event) => wireCharts(event.detail.elt.parentElement || document));
+
+// Boxes that were changed before their counts arrived stay as they are.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const place = event.detail.target;
+  if (!place.matches("[data-facets]")) return;
+  const changed = [...place.querySelectorAll("input")].filter((box) => box.checked !== box.defaultChecked);
+  place.addEventListener("htmx:afterSettle", () => {
+    for (const box of changed) { const now = document.getElementById(box.id); if (now) now.checked = box.checked; }
+  }, { once: true });
+});
