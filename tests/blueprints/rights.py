@@ -189,6 +189,7 @@ TABLE: dict[str, Right] = {
     **asked(f"{DESK}/jobs/<name>/run", ACT),
     **asked(f"{DESK}/jobs/cleanup-logs/confirm", ACT),
     **asked(f"{DESK}/payments/<payment_id>/refund", ACT),
+    **asked(f"{DESK}/payouts/approve", ACT),
     **asked(f"{DESK}/payouts/<payout_id>/approve", ACT),
     **asked(f"{DESK}/payouts/<payout_id>/cancel", ACT),
     **asked(f"{DESK}/payouts/<payout_id>/reject", ACT),
