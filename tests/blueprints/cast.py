@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal.audit.actor import SYSTEM
 from portal.domain.doors.passwords import make_link
 from portal.domain.doors.sessions import digest, open_session
+from portal.domain.exports import Asked, begin_export
 from portal.domain.jobs import pause_job
 from portal.domain.people import Browser as Address
 from portal.domain.people import Limits
@@ -19,10 +20,13 @@ from portal.domain.work import utc_now
 from portal.models import (
     Alert,
     AlertKind,
+    Book,
     Creator,
+    ExportFormat,
     Log,
     Payment,
     Role,
+    SavedView,
     TransactionLog,
     User,
     UserSession,
@@ -68,6 +72,13 @@ def an_alert(session: Session) -> UUID:
     return alert.id
 
 
+def an_export(app: Flask) -> UUID:
+    """An export that was begun."""
+    asked = Asked(Book.LOG, ExportFormat.CSV, {}, "somebody")
+    with app.app_context(), unit_of_work() as unit:
+        return begin_export(unit, asked=asked, actor=SYSTEM, now=utc_now()).id
+
+
 class Cast:
     """One person of every role, a stranger beside each owner, and one object of every kind."""
 
@@ -97,6 +108,8 @@ class Cast:
             "payout_id": factory.payout(self.zoe).id,
             "event_id": "evt_known",
             "alert_id": an_alert(session),
+            "export_id": an_export(app),
+            "view_id": self._a_view(),
             "name": paused_job(app),
             "kind": "payout",
             "code": "fr",
@@ -126,6 +139,15 @@ class Cast:
                 for role, user in users.items()
             }
             return {role: unit.get_one(UserSession, digest(token)).id for role, token in tokens.items()}
+
+    def _a_view(self) -> UUID:
+        """A saved view of the admin's."""
+        owner = self.session.scalars(select(User).where(User.email == self.people[Role.ADMIN])).one()
+        view = SavedView(id=uuid7(), book=Book.LOG, name="Vue", name_key="vue", query="", owner_id=owner.id)
+        view.updated_at = utc_now()
+        self.session.add(view)
+        self.session.commit()
+        return view.id
 
     def browser(self, email: str | None) -> Browser:
         """Somebody's, or a guest's, with a page that holds a token."""
