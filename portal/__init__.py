@@ -21,6 +21,7 @@ from portal.blueprints.creator import bp as creator
 from portal.blueprints.creators import bp as creators
 from portal.blueprints.cron import bp as cron
 from portal.blueprints.dashboard import bp as dashboard
+from portal.blueprints.exports import bp as exports
 from portal.blueprints.health import bp as health
 from portal.blueprints.health import measuring
 from portal.blueprints.jobs import bp as job_pages
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     search,
     logs,
     transactions,
+    exports,
     traces,
     payouts,
     payments,

@@ -1,4 +1,4 @@
-"""What a search knows beforehand never hides a row: kinds that came since, rows dated back, ids that are nobody's."""
+"""What a search knows beforehand never hides a row: kinds that came since, rows dated back, nobody's ids."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -31,8 +31,8 @@ def found(session: Session, *pairs: tuple[str, str]) -> list[str]:
 
 
 def test_kinds_are_each_type_with_its_levels(app: Flask, session: Session) -> None:
-    write(session, [Event(type="B_ONE"), Event(type="A_ONE", level="ERROR"), Event(type="B_ONE", level="CRITICAL")])
-    write(session, [Event(type="B_ONE")])
+    write(session, [Event(type="B_ONE"), Event(type="A_ONE", level="ERROR"), Event(type="B_ONE")])
+    write(session, [Event(type="B_ONE", level="CRITICAL")])
     assert known_kinds(session).pairs == (("A_ONE", "ERROR"), ("B_ONE", "INFO"), ("B_ONE", "CRITICAL"))
 
 
