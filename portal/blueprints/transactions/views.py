@@ -8,6 +8,7 @@ from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
 from portal.blueprints.explorer import chart_state, hidden, paged, pairs, searched
 from portal.blueprints.reading import tools
+from portal.blueprints.saved_views.menu import menu_of
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
 from portal.queries.exports import Book
@@ -50,6 +51,7 @@ def index() -> str:
         kinds=EXPLORER.options("entityType", [kind.value for kind in EntityType]),
         kept_by_boxes=EXPLORER.forms().unchosen(pairs(), "entityType"),
         opened=opened,
+        views=menu_of(Book.TRANSACTION_LOG),
         tools=tools(EXPLORER, Book.TRANSACTION_LOG, search, request.args),
         detail_of=_detail,
         chart=chart,
