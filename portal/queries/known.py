@@ -1,7 +1,7 @@
 """What need not be looked for everywhere: the kinds that the log holds, and what an id is the id of."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -43,7 +43,7 @@ from portal.queries.probes import Cut, prefix_of
 REMEMBERED_SECONDS = 60
 MARGIN = 1000
 """Ids are taken before their rows are seen: so many before the last one may still come."""
-NAMED_BY = {
+NAMED_BY: Mapping[str, Any] = {
     "payoutId": Payout,
     "bookingId": Booking,
     "paymentId": Payment,
