@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from portal.models import JobRun, Payout, PayoutStatus, Setting
+from portal.models import Alert, JobRun, Payout, PayoutStatus, Setting
 from portal.models.job_run import LATE_SETTING
 from portal.models.setting import SENDING_PAUSED
 
@@ -26,17 +26,32 @@ class SendingPause:
 def find_sending_pause(session: Session) -> SendingPause | None:
     """The pause of all sending, if there is one."""
     setting = session.get(Setting, SENDING_PAUSED, populate_existing=True)
-    return _pause(setting.value) if setting else None
+    return _pause(setting.value if setting else None)
 
 
-def _pause(value: Mapping[str, Any]) -> SendingPause:
+def _pause(value: Mapping[str, Any] | None) -> SendingPause | None:
+    if value is None:
+        return None
     return SendingPause(str(value["reason"]), datetime.fromisoformat(value["since"]), str(value["by"]))
 
 
-def count_to_approve(session: Session) -> int:
-    """How many payouts wait for a decision."""
-    query = select(func.count()).select_from(Payout).where(Payout.status == PayoutStatus.REQUESTED)
-    return session.scalar(query) or 0
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What every page of an admin's says around itself."""
+
+    to_approve: int
+    open_alerts: int
+    pause: SendingPause | None
+
+
+def find_standing(session: Session) -> Standing:
+    """The top bar's two numbers and the pause of all sending, in one query."""
+    waiting = select(func.count()).where(Payout.status == PayoutStatus.REQUESTED)
+    alerts = select(func.count()).where(Alert.resolved_at.is_(None), Alert.acknowledged_at.is_(None))
+    paused = select(Setting.value).where(Setting.name == SENDING_PAUSED)
+    query = select(waiting.scalar_subquery(), alerts.scalar_subquery(), paused.scalar_subquery())
+    to_approve, open_alerts, value = session.execute(query).one()
+    return Standing(to_approve, open_alerts, _pause(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +86,13 @@ class LateJob:
     expected_by: datetime
 
 
-def late_jobs_and_pause(session: Session, names: Iterable[str]) -> tuple[list[LateJob], SendingPause | None]:
-    """Which of these jobs are late, the longest first; and the pause of all sending: both are settings."""
+def late_jobs(session: Session, names: Iterable[str]) -> list[LateJob]:
+    """Which of these jobs are late, the longest first."""
     told = {LATE_SETTING + name: name for name in names}
-    query = select(Setting.name, Setting.value).where(Setting.name.in_((*told, SENDING_PAUSED)))
-    rows: dict[str, Any] = {name: value for name, value in session.execute(query)}  # noqa: C416 -- rows are no pairs
-    pause = rows.pop(SENDING_PAUSED, None)
-    late = [LateJob(told[name], datetime.fromisoformat(value["expectedBy"])) for name, value in rows.items()]
-    return sorted(late, key=lambda job: job.expected_by), _pause(pause) if pause else None
+    query = select(Setting.name, Setting.value).where(Setting.name.in_(told))
+    rows = session.execute(query)
+    late = [LateJob(told[name], datetime.fromisoformat(value["expectedBy"])) for name, value in rows]
+    return sorted(late, key=lambda job: job.expected_by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def admin() -> str:
     g.to_approve = sum(line.count for line in waiting)
     trouble, errors = overview.trouble(work, now=now), overview.errors_of_a_day(work, now=now)
     runs = dashboard.last_runs(work)
-    late, g.sending_pause = dashboard.late_jobs_and_pause(work, desk().schedules)
+    late = dashboard.late_jobs(work, desk().schedules)
     inbox = inbox_health(work, now=now)
     return render_template(
         "dashboard/admin.html",
