@@ -18,9 +18,6 @@ Pair = tuple[str, str]
 LEAST_TEXT, MOST_TEXT = 3, 120
 PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
 """Parameters that say where one is and how one looks, not what one looks for."""
-CHART = ("on", "off")
-"""Drawn in the page itself; folded, and not asked for. Else it is drawn after the rows, by its own request."""
-
 SPANS = (
     ("now-1h", lazy_gettext("1 h")),
     ("now-24h", lazy_gettext("24 h")),
@@ -88,11 +85,12 @@ class Explorer:
     endpoint: str
     labels: Mapping[str, Any]
     invertible: tuple[str, ...]
+    keeps: tuple[str, ...] = ("chart",)
 
     def href(self, pairs: Iterable[Pair]) -> str:
-        """The explorer with these parameters; a folded chart stays folded."""
-        folded = [("chart", "off")] if request.args.get("chart") == "off" else []
-        query = urlencode([*pairs, *folded])
+        """The explorer with these parameters; a folded chart stays folded, and what is grouped by stays."""
+        ways = [(name, request.args.get(name, "")) for name in self.keeps]
+        query = urlencode([*pairs, *((name, way) for name, way in ways if way not in {"", "on"})])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
 
     def charting(self, state: str | None, *more: Pair) -> str:
@@ -109,6 +107,10 @@ class Explorer:
     def only(self, name: str, value: str) -> str:
         """The same search with one value in place of whatever a parameter had."""
         return self.href([*_without(name), (name, value)])
+
+    def choosing(self, *values: Pair) -> str:
+        """The same search with these values in place of whatever their parameters had."""
+        return self.href([*_without(*(name for name, _ in values)), *values])
 
     def adding(self, name: str, value: str) -> str:
         """The same search with one more value."""
@@ -225,16 +227,6 @@ def paged(search: Search, session: Any) -> Page[Any]:
     except BadParameter as error:
         remember_way_back(error)
         raise
-
-
-def chart_state() -> str | None:
-    """What this address says of the chart. Raises BadParameter."""
-    state = request.args.get("chart")
-    if state is not None and state not in CHART:
-        error = BadParameter("chart", state, "on ou off")
-        remember_way_back(error)
-        raise error
-    return state
 
 
 def remember_way_back(error: BadParameter) -> None:

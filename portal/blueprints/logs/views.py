@@ -7,8 +7,9 @@ from flask import abort, render_template, request
 
 from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.access import READERS, requires
+from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import chart_state, hidden, paged, searched
+from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.charts import drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes

@@ -5,8 +5,9 @@ from typing import Any
 from flask import abort, render_template, request
 
 from portal.blueprints.access import READERS, requires
+from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import chart_state, hidden, paged, searched
+from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
 from portal.queries.log_entry import parse_row_id, same_request
