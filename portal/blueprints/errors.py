@@ -196,6 +196,16 @@ def database_gone(error: Exception) -> Response:
     return response
 
 
+def busy(message: str, retry_after: int) -> Response:
+    """429: this process does as much of it as it will at once."""
+    if wants_json():
+        response = json_error(429, "TOO_MANY_REQUESTS", message, {"retryAfterSeconds": retry_after})
+    else:
+        response = _page(429, message=message, retry_after=retry_after, back_href=None)
+    response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
 def json_error(status: int, code: str, message: str, details: dict[str, Any]) -> Response:
     """The one form of JSON errors."""
     body = {"error": code, "message": message, "details": details, "requestId": str(g.get("request_id"))}

@@ -217,7 +217,7 @@ def searched(kind: SearchType[S], *, also: Iterable[str] = ()) -> S:
 
 
 def _search(kind: SearchType[S], args: Any, also: Iterable[str] = ()) -> S:
-    return kind.from_args(with_page_size(args), now=utc_now(), tz=me().timezone, also=also)
+    return kind.from_args(with_page_size(args), now=utc_now(), tz=me().timezone, also=(*also, "columns"))
 
 
 def paged(search: Search, session: Any) -> Page[Any]:

@@ -16,7 +16,7 @@ from portal.queries.log_entry import COLUMNS, LogEntry
 from portal.queries.paging import read_within
 from portal.queries.time_range import TimeRange
 
-SAMPLE = 500
+SAMPLE = 200
 """So many rows of a type at each level are looked at, the newest."""
 MOST_ROWS = 50
 MARK = "catalogueViolation"
@@ -84,7 +84,7 @@ def _checked(required: Mapping[str, Sequence[str]], period: TimeRange) -> Any:
     walk = (
         select(Log.created_at, Log.details)
         .where(Log.type == kind.c.type, Log.level == level.c.level, *period.conditions(Log.created_at))
-        .order_by(Log.created_at.desc())
+        .order_by(Log.created_at.desc(), Log.id.desc())
         .limit(SAMPLE)
         .lateral("walk")
     )

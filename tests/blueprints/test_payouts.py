@@ -250,7 +250,7 @@ def test_a_failed_check_must_be_owned_up_to(
     admin.submit(f"{payout.id}/approve")
     assert admin.status == 422
     assert fresh(session, payout).status is PayoutStatus.REQUESTED
-    admin.submit(f"{payout.id}/approve", despite="y")
+    admin.submit(f"{payout.id}/approve", reason="Solde attendu demain matin")
     assert fresh(session, payout).status is PayoutStatus.FAILED
 
 
@@ -324,7 +324,7 @@ def test_nobody_approves_their_own_payout(
     browser.get(f"{QUEUE}/{payout.id}/approve")
     assert "Échouée : Ce payout n’est pas le vôtre" in browser.words
     assert "Cette approbation serait refusée" in browser.words
-    browser.submit(f"{payout.id}/approve", despite="y")
+    browser.submit(f"{payout.id}/approve", reason="Solde attendu demain matin")
     assert browser.status == 403
     assert "On n’approuve pas son propre payout" in browser.words
     assert fresh(session, payout).status is PayoutStatus.REQUESTED

@@ -8,8 +8,10 @@ from portal.blueprints.access import READERS, requires
 from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
 from portal.blueprints.explorer import hidden, paged, searched
+from portal.blueprints.reading import tools
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
+from portal.queries.exports import Book
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
 from portal.queries.parameters import flag
@@ -52,6 +54,7 @@ def index() -> str:
             pair for pair in hidden() if pair not in {("entityType", kind.value) for kind in EntityType}
         ],
         opened=opened,
+        tools=tools(EXPLORER, Book.TRANSACTION_LOG, search, request.args),
         detail_of=_detail,
         chart=chart,
         **(_total(search) if chart == "on" else {}),
