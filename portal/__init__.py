@@ -30,6 +30,7 @@ from portal.blueprints.market import bp as market
 from portal.blueprints.offers import bp as offers
 from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
+from portal.blueprints.saved_views import bp as saved_views
 from portal.blueprints.search import bp as search
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
@@ -52,6 +53,7 @@ BLUEPRINTS = (
     logs,
     transactions,
     exports,
+    saved_views,
     traces,
     payouts,
     payments,

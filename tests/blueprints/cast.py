@@ -21,6 +21,7 @@ from portal.models import (
     Log,
     Payment,
     Role,
+    SavedView,
     TransactionLog,
     User,
     uuid7,
@@ -102,6 +103,7 @@ class Cast:
             "event_id": "evt_known",
             "alert_id": an_alert(session),
             "export_id": an_export(app),
+            "view_id": self._a_view(),
             "name": paused_job(app),
             "kind": "payout",
             "code": "fr",
@@ -111,6 +113,15 @@ class Cast:
             "transaction_id": session.scalars(select(TransactionLog.id).limit(1)).one(),
         }
         self.missing: dict[str, Any] = {name: uuid7() for name in self.names} | NOWHERE
+
+    def _a_view(self) -> UUID:
+        """A saved view of the admin's."""
+        owner = self.session.scalars(select(User).where(User.email == self.people[Role.ADMIN])).one()
+        view = SavedView(id=uuid7(), book=Book.LOG, name="Vue", name_key="vue", query="", owner_id=owner.id)
+        view.updated_at = utc_now()
+        self.session.add(view)
+        self.session.commit()
+        return view.id
 
     def browser(self, email: str | None) -> Browser:
         """Somebody's, or a guest's, with a page that holds a token."""

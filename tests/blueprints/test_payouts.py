@@ -10,10 +10,10 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.models import Creator, Log, Payout, PayoutStatus, Role, uuid7
+from portal.models import Creator, Log, Payout, PayoutStatus, Role
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.browser import Browser
-from tests.factories import Factory
+from tests.factories import UNKNOWN_ID, Factory
 
 QUEUE = "/dashboard/admin/payouts"
 
@@ -72,7 +72,7 @@ def test_only_admins_see_the_queue(
 
 
 @pytest.mark.parametrize("path", ["/{id}", "/{id}/approve", "/{id}/reject"])
-@pytest.mark.parametrize("unknown", [str(uuid7()), "abc", "1", "%00"])
+@pytest.mark.parametrize("unknown", [UNKNOWN_ID, "abc", "1", "%00"])
 def test_an_unknown_payout_is_not_found(admin: Browser, path: str, unknown: str) -> None:
     assert admin.get(QUEUE + path.format(id=unknown)).status_code == 404
 
