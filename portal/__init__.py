@@ -22,6 +22,7 @@ from portal.blueprints.creator import bp as creator
 from portal.blueprints.creators import bp as creators
 from portal.blueprints.cron import bp as cron
 from portal.blueprints.dashboard import bp as dashboard
+from portal.blueprints.exports import bp as exports
 from portal.blueprints.health import bp as health
 from portal.blueprints.health import measuring
 from portal.blueprints.jobs import bp as job_pages
@@ -30,6 +31,7 @@ from portal.blueprints.market import bp as market
 from portal.blueprints.offers import bp as offers
 from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
+from portal.blueprints.saved_views import bp as saved_views
 from portal.blueprints.search import bp as search
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
@@ -51,6 +53,8 @@ BLUEPRINTS = (
     search,
     logs,
     transactions,
+    exports,
+    saved_views,
     traces,
     payouts,
     payments,

@@ -107,6 +107,7 @@ def frame() -> dict[str, Any]:
         "density": liked.density,
         "shortcuts": liked.shortcuts,
         "preferences_href": url_for("dashboard.preferences") if somebody else None,
+        "help_href": url_for("dashboard.help_page") if somebody and somebody.role in READERS else None,
         "search_href": url_for("search.index") if somebody and somebody.role in READERS else None,
         "home_href": url_for("dashboard.home"),
         "timezone_label": select_timezone(),

@@ -13,6 +13,7 @@ from portal.blueprints.explorer import Explorer, only_metadata
 from portal.blueprints.moments import local_datetime
 from portal.queries.log_counts import CAP, Sums
 from portal.queries.log_entry import TRACED_KEYS, LogEntry
+from portal.queries.log_language import log_forms
 
 EXPLORER = Explorer(
     endpoint="logs.index",
@@ -29,6 +30,7 @@ EXPLORER = Explorer(
         "tz": lazy_gettext("fuseau"),
     },
     invertible=("level", "type", "actor"),
+    forms_at=log_forms,
 )
 
 

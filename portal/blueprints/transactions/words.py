@@ -8,6 +8,7 @@ from flask_babel import gettext, lazy_gettext
 from portal.blueprints.entities import SAME, Chip, things_in
 from portal.blueprints.explorer import Explorer, only_metadata
 from portal.queries.transaction_entry import TransactionEntry
+from portal.queries.transaction_language import transaction_forms
 
 EXPLORER = Explorer(
     endpoint="transactions.index",
@@ -30,6 +31,7 @@ EXPLORER = Explorer(
         "tz": lazy_gettext("fuseau"),
     },
     invertible=("eventType", "entityType"),
+    forms_at=transaction_forms,
 )
 
 
