@@ -13,7 +13,7 @@ from portal.queries.paging import Cursor
 
 LOGS, MONEY, TRACES = "/dashboard/admin/system-logs", "/dashboard/admin/logs", "/dashboard/admin/traces"
 PAGE = 50
-LIST_MS, TEXT_MS = 12.0, 180.0
+LIST_MS, TEXT_MS, DAY_MS, BARS_MS, FACETS_MS, COUNT_MS = 12.0, 180.0, 30.0, 100.0, 70.0, 120.0
 OVER_CONSTANTS, OVER_FLASK_ADMIN, OVER_DJANGO = 3.0, 3.0, 50.0
 
 
@@ -96,6 +96,7 @@ def questions(book: Book) -> Iterator[Question]:
     )
     yield from _texts(book)
     yield from _traces(book)
+    yield from _sums(book)
     yield Question("an event's own page", f"{LOGS}/{book.row}", LIST_MS)
     yield Question("money: newest", MONEY, LIST_MS)
     yield Question("money: a payout", f"{MONEY}?payoutId={book.payout}", LIST_MS)
@@ -148,7 +149,22 @@ def _traces(book: Book) -> Iterator[Question]:
         "job-run": book.run,
     }
     for kind, row in named.items():
-        yield Question(f"trace: a {kind}", f"{TRACES}/{kind}/{row}", LIST_MS)
+        yield Question(f"trace: {kind}", f"{TRACES}/{kind}/{row}", LIST_MS)
+
+
+def _sums(book: Book) -> Iterator[Question]:
+    """What is drawn and counted beside the rows."""
+    day = urlencode({"from": (book.last - timedelta(days=1)).isoformat(), "to": book.last.isoformat()})
+    yield Question("histogram: 24 h", f"{LOGS}/histogram?{day}", DAY_MS)
+    yield Question("histogram: 90 days", f"{LOGS}/histogram", BARS_MS)
+    yield Question("histogram: 90 days, ERROR", f"{LOGS}/histogram?level=ERROR", BARS_MS)
+    yield Question("facets: 90 days", f"{LOGS}/facets", FACETS_MS)
+    yield Question("facets: 24 h", f"{LOGS}/facets?{day}", FACETS_MS)
+    yield Question("count: all", f"{LOGS}/count", COUNT_MS)
+    yield Question("count: ERROR, exact", f"{LOGS}/count?level=ERROR&exact=1", COUNT_MS)
+    yield Question("count: a text", f"{LOGS}/count?q=payout", COUNT_MS)
+    yield Question("JSON: histogram, 24 h", f"/api/admin/system-logs/histogram?{day}", DAY_MS, rendered=False)
+    yield Question("JSON: facets", "/api/admin/system-logs/facets", FACETS_MS, rendered=False)
 
 
 def _list(
