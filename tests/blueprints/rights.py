@@ -148,6 +148,8 @@ TABLE: dict[str, Right] = {
     f"GET {DESK}/system-logs/histogram": READ,
     f"GET {DESK}/system-logs/facets": READ,
     f"GET {DESK}/system-logs/count": READ,
+    f"GET {DESK}/system-logs/groups": READ,
+    f"GET {DESK}/system-logs/completeness": READ,
     f"GET {DESK}/logs/count": READ,
     f"GET {DESK}/system-logs/<row_id>": READ.but(names={"row_id": "log_id"}),
     f"GET {DESK}/logs": READ,
