@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from babel import Locale
 from babel.numbers import format_currency
 from flask import Flask, request, session
 from flask_babel import format_decimal, get_locale, get_translations
@@ -77,7 +78,12 @@ def money(amount_minor: int | None, currency: str | None) -> str:
     """Minor units as an amount with its currency, in the reader's language."""
     if amount_minor is None or currency is None:
         return "—"
-    shown = format_currency(to_decimal(amount_minor, currency), currency, locale=get_locale())
+    return _amount(amount_minor, currency, get_locale())
+
+
+@lru_cache(maxsize=4096)
+def _amount(amount_minor: int, currency: str, locale: Locale) -> str:
+    shown = format_currency(to_decimal(amount_minor, currency), currency, locale=locale)
     return shown.replace("-", "\u2212")
 
 

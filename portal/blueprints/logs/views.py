@@ -7,8 +7,9 @@ from flask import abort, render_template, request
 
 from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.access import READERS, requires
+from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import chart_state, hidden, paged, searched
+from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, neighbours
 from portal.blueprints.logs.charts import drawing
