@@ -1,4 +1,4 @@
-"""Known vulnerabilities of what requirements.txt pins: any fails; a source that cannot be asked is said, and passes."""
+"""Known vulnerabilities of what is pinned: any fails; a source that cannot be asked passes, and says so."""
 
 import json
 import subprocess

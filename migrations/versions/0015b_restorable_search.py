@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0015b"
-down_revision = "0008"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
