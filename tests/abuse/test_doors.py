@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from portal.blueprints.access import CSP
-from portal.models import Role
+from portal.models import Role, User
 from tests.blueprints.cast import Cast
 from tests.blueprints.rights import TABLE
 from tests.factories import Factory
@@ -185,3 +186,15 @@ def test_no_body_of_a_call_makes_a_bug(cast: Cast) -> None:
             if answer.status_code >= 500 or not re.match("application/json", answer.headers["Content-Type"]):
                 wrong.append((route, body[:9], answer.status_code))
     assert wrong == []
+
+
+def test_a_role_that_is_taken_away_is_gone_with_the_next_request(cast: Cast) -> None:
+    admin = cast.everybody()[Role.ADMIN]
+    page = "/dashboard/admin/payouts"
+    assert admin.get(page).status_code == 200
+    email = cast.people[Role.ADMIN]
+    cast.session.execute(update(User).where(User.email == email).values(role=Role.USER))
+    cast.session.commit()
+    token = {"csrf_token": admin.csrf_token()}
+    asked = [admin.client.get(page), admin.client.post(f"{page}/sending", data=token)]
+    assert [answer.status_code for answer in asked] == [403, 403]
