@@ -208,6 +208,7 @@ TABLE: dict[str, Right] = {
     **asked(f"{DESK}/payouts/<payout_id>/cancel", ACT),
     **asked(f"{DESK}/payouts/<payout_id>/reject", ACT),
     **asked(f"{DESK}/payouts/<payout_id>/retry", ACT),
+    f"POST {DESK}/payouts/<payout_id>/withdraw-approval": ACT,
     **asked(f"{DESK}/payouts/sending", ACT),
     **asked(f"{DESK}/alerts/<alert_id>/silence", ACT),
     f"POST {DESK}/alerts/<alert_id>/acknowledge": ACT,
@@ -220,6 +221,7 @@ TABLE: dict[str, Right] = {
     "POST /api/admin/payments/<payment_id>/refund": ACT,
     "POST /api/admin/payouts/<payout_id>/approve": ACT,
     "POST /api/admin/payouts/<payout_id>/reject": ACT.but(body={"reason": "Pièce manquante au dossier"}),
+    "POST /api/admin/payouts/<payout_id>/withdraw-approval": ACT,
     "POST /api/admin/payouts/block": ACT,
     "POST /api/admin/payouts/unblock": ACT,
 }

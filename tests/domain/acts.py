@@ -56,7 +56,9 @@ class Acts:
                 clock=self.clock,
             )
 
-    def approve(self, admin: User, payout_id: UUID, version: int | None = None) -> None:
+    def approve(
+        self, admin: User, payout_id: UUID, version: int | None = None, *, two_above: Decimal | None = None
+    ) -> None:
         with self.app.app_context(), operation():
             approve_payout(
                 unit_of_work,
@@ -65,6 +67,7 @@ class Acts:
                 actor=admin_actor(admin),
                 clock=self.clock,
                 version=version,
+                two_above=two_above,
             )
 
     def reject(self, admin: User, payout_id: UUID, reason: str = "Pièce manquante au dossier") -> None:
@@ -81,11 +84,24 @@ class Acts:
             actor = Actor(LogActor.CREATOR, str(creator.id), creator.user_id)
             withdraw_payout(unit, payout_id=payout_id, creator_id=creator.id, actor=actor, clock=self.clock)
 
-    def retry(self, admin: User, payout_id: UUID, reason: str = "Compte bancaire corrigé") -> None:
+    def retry(
+        self,
+        admin: User,
+        payout_id: UUID,
+        reason: str = "Compte bancaire corrigé",
+        *,
+        two_above: Decimal | None = None,
+    ) -> bool:
         with self.app.app_context(), operation():
             actor = admin_actor(admin)
-            retry_payout(
-                unit_of_work, self.gateway, payout_id=payout_id, actor=actor, reason=reason, clock=self.clock
+            return retry_payout(
+                unit_of_work,
+                self.gateway,
+                payout_id=payout_id,
+                actor=actor,
+                reason=reason,
+                clock=self.clock,
+                two_above=two_above,
             )
 
     def send(self, payout_id: UUID) -> None:

@@ -24,10 +24,12 @@ from portal.blueprints.moments import iso
 from portal.domain.creators import Creator, block_payouts, unblock_payouts
 from portal.domain.payouts import request as requests
 from portal.domain.payouts import review
+from portal.domain.payouts.two_admins import withdraw_first
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.creator_search import CreatorSearch, find_creator
 from portal.queries.paging import Cursor
+from portal.queries.payout_approvals import first_approvals
 from portal.queries.payout_search import Payout, PayoutSearch, find_payout
 from portal.unit_of_work import reading, unit_of_work
 
@@ -76,8 +78,24 @@ def approve_payout(payout_id: UUID) -> Response:
     version = version_of(optional_object())
     actor = me().actor
     review.approve_payout(
-        unit_of_work, gateway(), payout_id=payout_id, actor=actor, clock=utc_now, version=version
+        unit_of_work,
+        gateway(),
+        payout_id=payout_id,
+        actor=actor,
+        clock=utc_now,
+        version=version,
+        two_above=settings().payout_two_admins_above,
     )
+    return _shown(payout_id)
+
+
+@bp.post("/admin/payouts/<uuid:payout_id>/withdraw-approval")
+@requires(Role.ADMIN)
+def withdraw_approval(payout_id: UUID) -> Response:
+    """Take back one's own first approval of two."""
+    actor = me().actor
+    with unit_of_work() as session:
+        withdraw_first(session, payout_id=payout_id, actor=actor, now=utc_now())
     return _shown(payout_id)
 
 
@@ -128,7 +146,10 @@ def _creator_id(body: dict[str, Any]) -> UUID | None:
 
 def _shown(payout_id: UUID) -> Response:
     detail = find_payout(reading(), payout_id)
-    return jsonify(payout_json(detail.payout)) if detail else abort(404)
+    if detail is None:
+        abort(404)
+    first = first_approvals(reading(), [payout_id]).get(payout_id)
+    return jsonify(payout_json(detail.payout) | {"firstApprovedBy": str(first.user_id) if first else None})
 
 
 def _shown_creator(creator_id: UUID | None) -> Response:

@@ -19,6 +19,7 @@ from portal.blueprints.payouts.views import payout_or_404
 from portal.domain.errors import DomainError
 from portal.domain.payouts.preview import approval_checks
 from portal.domain.payouts.review import approve_payout
+from portal.domain.payouts.two_admins import needs_two
 from portal.domain.people import Role
 from portal.domain.standing import read_standing
 from portal.domain.work import utc_now
@@ -115,6 +116,7 @@ def _why_not(payout: Payout, disputed: bool) -> str | None:
         (creator.is_payout_blocked, _("payouts du créateur bloqués")),
         (creator.stripe_account_id != payout.stripe_account_id, _("compte Stripe changé")),
         (disputed, _("litige ouvert : à décider seul")),
+        (needs_two(payout, settings().payout_two_admins_above), _("deux approbations : à décider seul")),
         (must_retype(payout.amount_minor, payout.currency, limit), _("montant à retaper : à décider seul")),
     )
     return next((str(reason) for holds, reason in reasons if holds), None)
@@ -139,7 +141,13 @@ def _approve(line: Line, version: int | None, until: float) -> Result:
         return Result(payout, "warning", _("vérifications non réussies chez Stripe : à décider seul"))
     try:
         approve_payout(
-            unit_of_work, gateway(), payout_id=payout.id, actor=me().actor, clock=utc_now, version=version
+            unit_of_work,
+            gateway(),
+            payout_id=payout.id,
+            actor=me().actor,
+            clock=utc_now,
+            version=version,
+            two_above=settings().payout_two_admins_above,
         )
     except DomainError as refusal:
         return Result(payout, "error", sentence(refusal))

@@ -18,10 +18,12 @@ from portal.blueprints.payouts.words import STATUSES, shown_checks
 from portal.domain.errors import PayoutRefused
 from portal.domain.payouts.preview import approval_checks
 from portal.domain.payouts.review import approve_payout, reject_payout
+from portal.domain.payouts.two_admins import needs_two
 from portal.domain.people import Role
 from portal.domain.standing import read_standing
 from portal.domain.work import utc_now
 from portal.queries.disputes import open_disputes
+from portal.queries.payout_approvals import first_approvals
 from portal.queries.payout_search import PayoutDetail, PayoutStatus
 from portal.unit_of_work import reading, unit_of_work
 
@@ -56,6 +58,7 @@ def approve_post(payout_id: UUID) -> Page:
             clock=utc_now,
             version=form.seen_version,
             despite=form.reason.data if form.failed.data == "1" else None,
+            two_above=settings().payout_two_admins_above,
         )
     except PayoutRefused as refusal:
         return _refused(payout_id, refusal)
@@ -114,6 +117,8 @@ def _approve_page(detail: PayoutDetail, form: ApprovePayoutForm) -> str:
         bank=standing.bank(payout.currency),
         checks=shown_checks(checks, detail, standing),
         forbidden=forbidden,
+        two=needs_two(payout, settings().payout_two_admins_above),
+        first=first_approvals(reading(), [payout.id]).get(payout.id),
         retype_above=settings().payout_retype_above,
         retype=must_retype(payout.amount_minor, payout.currency, settings().payout_retype_above),
     )

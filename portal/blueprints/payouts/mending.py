@@ -6,7 +6,7 @@ from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from portal.blueprints.access import gateway, me, requires
+from portal.blueprints.access import gateway, me, requires, settings
 from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
 from portal.blueprints.payouts import bp
@@ -15,6 +15,7 @@ from portal.blueprints.payouts.views import payout_or_404
 from portal.domain.errors import PayoutRefused
 from portal.domain.payouts.cancel import cancel_payout
 from portal.domain.payouts.retry import retry_payout
+from portal.domain.payouts.two_admins import withdraw_first
 from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries.payout_search import PayoutDetail, PayoutStatus
@@ -39,16 +40,21 @@ def retry_post(payout_id: UUID) -> Page:
     form = RetryPayoutForm()
     payout_or_404(payout_id)
     try:
-        retry_payout(
+        sent = retry_payout(
             unit_of_work,
             gateway(),
             payout_id=payout_id,
             actor=me().actor,
             reason=form.reason.data or "",
             clock=utc_now,
+            two_above=settings().payout_two_admins_above,
         )
     except PayoutRefused as refusal:
         return _refused("payouts/retry.html", payout_id, form, refusal)
+    if not sent:
+        told = _("Première approbation enregistrée : rien ne part avant celle d’un autre administrateur.")
+        flash(told, "warning")
+        return redirect(url_for("payouts.detail", payout_id=payout_id))
     return _done(payout_id, _("Nouvelle tentative autorisée et envoyée à Stripe."))
 
 
@@ -71,6 +77,22 @@ def cancel_post(payout_id: UUID) -> Page:
     except PayoutRefused as refusal:
         return _refused("payouts/cancel.html", payout_id, CancelPayoutForm(), refusal)
     return _done(payout_id, _("Payout annulé : le solde est libéré."))
+
+
+@bp.post("/<uuid:payout_id>/withdraw-approval")
+@requires(Role.ADMIN)
+def withdraw_approval(payout_id: UUID) -> Page:
+    """Take back one's own first approval of two; nothing was sent for it."""
+    payout_or_404(payout_id)
+    actor = me().actor
+    try:
+        with unit_of_work() as session:
+            withdraw_first(session, payout_id=payout_id, actor=actor, now=utc_now())
+    except PayoutRefused as refusal:
+        flash(sentence(refusal), "error")
+    else:
+        flash(_("Votre première approbation est retirée."), "success")
+    return redirect(url_for("payouts.detail", payout_id=payout_id))
 
 
 def _page(template: str, detail: PayoutDetail, form: RetryPayoutForm | CancelPayoutForm) -> str:

@@ -25,6 +25,9 @@ def outcome(detail: PayoutDetail) -> tuple[str, str]:
         PayoutStatus.FAILED: ("error", _(
             "Payout de %(amount)s à %(name)s approuvé, mais refusé par Stripe (%(code)s) : rien n’a été versé.",
             **words)),
+        PayoutStatus.REQUESTED: ("warning", _(
+            "Première approbation de %(amount)s à %(name)s enregistrée : rien ne part avant celle d’un autre"
+            " administrateur.", **words)),
         PayoutStatus.APPROVED: ("warning", _(
             "Payout de %(amount)s à %(name)s approuvé, mais pas encore envoyé à Stripe.", **words)),
         PayoutStatus.CANCELED: ("error", _(

@@ -13,6 +13,7 @@ from portal.blueprints.payouts.words import shown_steps, tabs
 from portal.domain.work import utc_now
 from portal.queries.creator_search import find_creator
 from portal.queries.disputes import disputed_creators, open_disputes
+from portal.queries.payout_approvals import first_approvals
 from portal.queries.payout_search import (
     PayoutDetail,
     PayoutSearch,
@@ -42,6 +43,7 @@ def index() -> str:
         tabs=tabs(search, count_payouts(reading(), now=now), kept(*KEPT)),
         creator=find_creator(reading(), search.creator_id) if search.creator_id else None,
         late={row.id for row in page.rows if stuck_since(row, now)},
+        firsts=first_approvals(reading(), (row.id for row in page.rows)),
         disputed=disputed_creators(reading(), (row.creator_id for row in page.rows)),
         hidden=_hidden(search),
         previous_href=page_href(page.previous),
@@ -82,6 +84,8 @@ def detail(payout_id: UUID) -> str:
         disputes=open_disputes(reading(), payout.creator_id),
         late_since=stuck_since(payout, now),
         undecided=payout.status is PayoutStatus.REQUESTED,
+        first=first_approvals(reading(), [payout.id]).get(payout.id),
+        me_id=me().user_id,
         own=payout.creator.user_id == me().user_id,
         stripe_href=stripe_href(payout.stripe_account_id, payout.stripe_payout_id),
         trace_href=url_for("traces.show", kind="payout", id=payout.id),

@@ -1,6 +1,7 @@
 """An admin sends a failed, returned or lost payout again, as a new attempt with a new key (T11)."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from portal.domain.payouts.facts import has_open, lock_newest_attempt, lock_payo
 from portal.domain.payouts.review import refuse_approval
 from portal.domain.payouts.sending import send_payout
 from portal.domain.payouts.settlement import settle_payout
+from portal.domain.payouts.two_admins import waits_for_second
 from portal.domain.reason import REASON_LENGTHS, REASON_WANTED, clean_reason, is_reason
 from portal.domain.work import Clock, UnitOfWork
 from portal.models import LogActor, Payout, PayoutAttempt, PayoutStatus
@@ -26,23 +28,36 @@ DEAD_AT_STRIPE = ("failed", "canceled")
 
 
 def retry_payout(
-    work: UnitOfWork, gateway: StripeGateway, *, payout_id: UUID, actor: Actor, reason: str, clock: Clock
-) -> None:
-    """Authorise attempt n+1 and send it; refused while anything of the payout lives. Raises PayoutRefused."""
+    work: UnitOfWork,
+    gateway: StripeGateway,
+    *,
+    payout_id: UUID,
+    actor: Actor,
+    reason: str,
+    clock: Clock,
+    two_above: Decimal | None = None,
+) -> bool:
+    """Authorise attempt n+1 and send it; refused while anything of the payout lives. Raises PayoutRefused.
+
+    False when this was the first of the two approvals that are needed above `two_above`: nothing was sent.
+    """
     reason = clean_reason(reason)
     with work() as session:
         payout = _retried(session, payout_id, actor, reason, clock())
         account, since = payout.stripe_account_id, payout.created_at - LIST_OVERLAP
     alive = _alive_at_stripe(gateway, payout, account, since)
+    authorised = False
     with work() as session:
         if alive is None:
-            _authorise(session, payout_id, actor, reason, gateway.api_version, clock())
+            authorised = _authorise(session, payout_id, actor, reason, gateway.api_version, clock(), two_above)
         else:
             settle_payout(session, alive, source="list", stripe_event_id=None, now=clock())
     if alive is not None:
         message = "Stripe a déjà un payout vivant pour cette demande (%(id)s) : rien n’a été renvoyé."
         raise _refused(payout, actor, message, {"id": alive.id})
-    send_payout(work, gateway, payout_id=payout_id, clock=clock)
+    if authorised:
+        send_payout(work, gateway, payout_id=payout_id, clock=clock)
+    return authorised
 
 
 def _retried(session: Session, payout_id: UUID, actor: Actor, reason: str, now: datetime) -> Payout:
@@ -91,11 +106,19 @@ def _alive_at_stripe(gateway: StripeGateway, payout: Payout, account: str, since
 
 
 def _authorise(
-    session: Session, payout_id: UUID, actor: Actor, reason: str, api_version: str, now: datetime
-) -> None:
+    session: Session,
+    payout_id: UUID,
+    actor: Actor,
+    reason: str,
+    api_version: str,
+    now: datetime,
+    two_above: Decimal | None,
+) -> bool:
     payout = _retried(session, payout_id, actor, reason, now)
     attempt = lock_newest_attempt(session, payout_id)
     n = attempt.n + 1 if attempt else 1
+    if waits_for_second(session, payout, actor, n=n, above=two_above, now=now):
+        return False
     previous = payout.move_to(PayoutStatus.APPROVED, at=now)
     payout.decided_by, payout.decided_at = actor.user_id, now
     payout.stripe_payout_id = payout.failure_code = payout.failure_message = None
@@ -105,6 +128,7 @@ def _authorise(
     facts = payout_facts(payout) | {"adminId": actor.id, "attempt": n, "reason": reason}
     facts["previousStatus"] = previous
     log_admin_action("PAYOUT_RETRY_AUTHORIZED", actor.id, metadata=facts, session=session)
+    return True
 
 
 def _refused(payout: Payout, actor: Actor, message: str, words: dict[str, Any]) -> PayoutRefused:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from portal.domain.gateway import StripeGateway
 from portal.domain.payouts.attempts import prepare_attempt
 from portal.domain.payouts.facts import lock_payout, log_event, moved, payout_facts
 from portal.domain.payouts.sending import send_payout
+from portal.domain.payouts.two_admins import waits_for_second
 from portal.domain.reason import LONGEST_REASON, clean_reason
 from portal.domain.work import Clock, UnitOfWork
 from portal.models import Creator, LogActor, Payout, PayoutStatus, User
@@ -28,8 +30,11 @@ def approve_payout(
     clock: Clock,
     version: int | None = None,
     despite: str | None = None,
+    two_above: Decimal | None = None,
 ) -> None:
     """Approve a requested payout and send it. Raises NotFound or PayoutRefused.
+
+    Above the decimal amount `two_above` the first approval is only recorded, and a second admin's sends.
 
     `version` is the one the admin saw; another one means that the payout changed since. `despite` is the
     admin's reason to approve although checks failed.
@@ -37,6 +42,9 @@ def approve_payout(
     log_admin_action("PAYOUT_APPROVAL_INITIATED", actor.id, metadata=_by(actor, payout_id))
     with work() as session:
         payout, creator = _requested(session, payout_id, actor, "PAYOUT_APPROVAL", version)
+        refuse_approval(payout, creator, actor)
+        if waits_for_second(session, payout, actor, n=1, above=two_above, now=clock()):
+            return
         _approve(session, payout, creator, actor, gateway.api_version, clock(), despite)
     send_payout(work, gateway, payout_id=payout_id, clock=clock)
 
@@ -50,7 +58,6 @@ def _approve(
     now: datetime,
     despite: str | None,
 ) -> None:
-    refuse_approval(payout, creator, actor)
     facts = payout_facts(payout) | {"adminId": actor.id, "adminName": actor.name, "creatorName": creator.name}
     facts |= {"despiteChecks": clean_reason(despite)} if despite else {}
     log_admin_action("PAYOUT_APPROVAL_VALIDATED", actor.id, metadata=facts, session=session)
