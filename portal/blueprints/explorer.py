@@ -15,7 +15,6 @@ from portal.domain.work import utc_now
 from portal.queries.paging import LIMITS, BadParameter, Page
 
 Pair = tuple[str, str]
-LEAST_TEXT, MOST_TEXT = 3, 120
 PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
 """Parameters that say where one is and how one looks, not what one looks for."""
 CHART = ("on", "off")
@@ -179,16 +178,6 @@ class Explorer:
             return _search(kind, args).finds_something(session)
         except BadParameter:
             return False
-
-
-def only_metadata(explorer: Explorer, value: Any, exclude: bool) -> str | None:
-    """The search that keeps only a metadata value or leaves it out; None where text cannot say it."""
-    text = str(value)
-    sayable = LEAST_TEXT <= len(text) <= MOST_TEXT and not isinstance(value, bool) and value is not None
-    if '"' in text or "\n" in text or not sayable:
-        return None
-    q = f'{request.args.get("q", "")} {"-" if exclude else ""}"{text}"'.strip()
-    return explorer.only("q", q)
 
 
 def pairs() -> list[Pair]:

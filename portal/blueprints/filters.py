@@ -18,6 +18,8 @@ from portal.blueprints.moments import (
     local_datetime_ms,
     relative_time,
 )
+from portal.blueprints.stacks import stack_lines
+from portal.blueprints.visible import visible
 from portal.domain.money import to_decimal
 
 LANGUAGES = {"fr": "Français", "en": "English"}
@@ -35,6 +37,8 @@ def register(app: Flask) -> None:
     app.add_template_filter(middle)
     app.add_template_filter(percent)
     app.add_template_filter(duration_ms)
+    app.add_template_filter(stack_lines)
+    app.add_template_filter(visible)
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension's own
         lambda words: _translations().ugettext(words),
         lambda one, many, n: _translations().ungettext(one, many, n),

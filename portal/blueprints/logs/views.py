@@ -7,17 +7,19 @@ from flask import abort, render_template, request
 
 from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.access import READERS, requires
-from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
+from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
 from portal.blueprints.explorer import chart_state, hidden, paged, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.charts import drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, chips, metadata_filter
+from portal.blueprints.metadata import raw_json, shown_metadata
 from portal.queries.live_tail import tail_place
 from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
 from portal.queries.log_search import LogSearch
 from portal.queries.paging import BadParameter, Cursor
+from portal.queries.siblings import log_siblings
 from portal.queries.transaction_entry import transactions_of_request
 from portal.unit_of_work import reading, reading_books
 
@@ -80,9 +82,8 @@ def _detail(entry: LogEntry) -> dict[str, Any]:
         "things": things_in(entry.details),
         "changes": changes_in(entry.details),
         "stack": stack_of(entry.details),
-        "facts": facts_in(entry.details),
-        "raw": raw_text(entry.details),
-        "filter_href": metadata_filter,
+        "facts": shown_metadata(facts_in(entry.details), metadata_filter),
+        "raw": raw_json(entry.details),
     }
 
 
@@ -91,6 +92,8 @@ def _surroundings(entry: LogEntry) -> dict[str, Any]:
     here = Cursor(entry.created_at, entry.id)
     newer = Cursor(entry.created_at, entry.id, backwards=True)
     return {
+        "siblings": log_siblings(reading_books(), entry),
+        "labels": {key: label for key, (_, label) in THINGS.items()},
         "after": after,
         "before": before,
         "explorer": EXPLORER,
