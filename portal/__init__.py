@@ -12,6 +12,7 @@ from portal import cli
 from portal.audit import writer
 from portal.audit.spool import Spool
 from portal.blueprints import access, delivery, errors, filters, frame, limits
+from portal.blueprints.alerts import bp as alerts
 from portal.blueprints.all_bookings import bp as all_bookings
 from portal.blueprints.api import bp as api
 from portal.blueprints.auth import bp as auth
@@ -20,6 +21,7 @@ from portal.blueprints.creator import bp as creator
 from portal.blueprints.creators import bp as creators
 from portal.blueprints.cron import bp as cron
 from portal.blueprints.dashboard import bp as dashboard
+from portal.blueprints.exports import bp as exports
 from portal.blueprints.health import bp as health
 from portal.blueprints.health import measuring
 from portal.blueprints.jobs import bp as job_pages
@@ -28,6 +30,7 @@ from portal.blueprints.market import bp as market
 from portal.blueprints.offers import bp as offers
 from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
+from portal.blueprints.saved_views import bp as saved_views
 from portal.blueprints.search import bp as search
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
@@ -39,6 +42,7 @@ from portal.database.revision import newest_revision
 from portal.database.stored_json import read_json
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
+from portal.jobs.notifier import AppriseNotifier
 from portal.stripe_gateway import Stripe
 from portal.unit_of_work import Replica, let_go
 
@@ -49,6 +53,8 @@ BLUEPRINTS = (
     search,
     logs,
     transactions,
+    exports,
+    saved_views,
     traces,
     payouts,
     payments,
@@ -61,6 +67,7 @@ BLUEPRINTS = (
     api,
     job_pages,
     webhook_pages,
+    alerts,
     cron,
     stripe_webhooks,
     health,
@@ -83,6 +90,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     app.extensions["settings"] = settings
     app.extensions["database_urls"] = urls
     app.extensions["newest_revision"] = newest_revision
+    app.extensions["notifier"] = AppriseNotifier(settings.alert_targets)
     app.extensions["stripe_gateway"] = Stripe(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, timeout=settings.stripe_timeout
     )

@@ -8,6 +8,7 @@ from flask.cli import AppGroup
 
 from portal.demo.commands import demo
 from portal.domain.people import create_user
+from portal.jobs.alert_commands import alerts
 from portal.jobs.commands import jobs
 from portal.jobs.log_commands import logs
 from portal.models import Role
@@ -25,6 +26,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(demo)
     app.cli.add_command(jobs)
     app.cli.add_command(logs)
+    app.cli.add_command(alerts)
 
 
 @users.command("create")

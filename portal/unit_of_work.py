@@ -75,6 +75,14 @@ def reading() -> Session:
     return session
 
 
+@contextmanager
+def long_reading() -> Iterator[Session]:
+    """A session of its own that sees one moment of the primary for as long as it is read, and cannot write."""
+    with Session(db.engine, expire_on_commit=False) as session:
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+        yield session
+
+
 def reading_books() -> Session:
     """The session for reads of the two books: the replica's, or the primary's when there is none or it is gone.
 

@@ -68,6 +68,7 @@ def portal_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> I
         "DATABASE_URL": database_url,
         "PORTAL_INSTANCE": str(tmp_path_factory.mktemp("instance")),
         "JOBS": "off",
+        "PAYOUT_RETYPE_ABOVE": "1000000",
     }
     app = create_app(environ, strict_catalogue=True)
     app.testing = True

@@ -21,6 +21,8 @@ from portal.stripe_sandbox.sandbox import Sandbox
 from tests.browser import PASSWORD
 
 _numbers = count(1)
+UNKNOWN_ID = "01a21c5f-0000-7000-8000-00000000dead"
+"""An id that nothing has, the same in every process that collects the tests."""
 
 
 class Factory:

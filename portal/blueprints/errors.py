@@ -12,9 +12,11 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from portal.audit.outage import is_unreachable
 from portal.audit.system_log import log_api_error
 from portal.blueprints.access import SignedIn, person, record_guest, wants_json
+from portal.blueprints.bad_queries import bad_query_page
 from portal.domain.errors import DomainError, Refusal
 from portal.domain.people import LogActor
 from portal.queries.paging import BadParameter
+from portal.queries.search_language import BadQuery
 from portal.unit_of_work import gave_up_replica, reading
 
 E = TypeVar("E", bound=Exception)
@@ -67,6 +69,8 @@ def bad_parameter(error: BadParameter) -> Response:
     message = gettext("Le paramètre « %(name)s » n’accepte pas cette valeur.", name=error.parameter)
     if wants_json():
         return json_error(400, "BAD_PARAMETER", message, details)
+    if isinstance(error, BadQuery):
+        return make_response(bad_query_page(error, expected), 400)
     shown = {**details, "message": message}
     return _page(400, error=shown, message=message)
 
@@ -193,6 +197,16 @@ def database_gone(error: Exception) -> Response:
         here = request.full_path.rstrip("?") if request.method in {"GET", "HEAD"} else None
         response = _page(503, message=message, sent=here is None, back_href=here)
     response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def busy(message: str, retry_after: int) -> Response:
+    """429: this process does as much of it as it will at once."""
+    if wants_json():
+        response = json_error(429, "TOO_MANY_REQUESTS", message, {"retryAfterSeconds": retry_after})
+    else:
+        response = _page(429, message=message, retry_after=retry_after, back_href=None)
+    response.headers["Retry-After"] = str(retry_after)
     return response
 
 

@@ -1,7 +1,8 @@
 """What the explorers of both books share: links that add or drop a filter, pills, presets, the way back."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -11,10 +12,13 @@ from werkzeug.datastructures import MultiDict
 
 from portal.blueprints.access import me
 from portal.blueprints.lists import with_page_size
+from portal.blueprints.pills import Pill, parameter_pill, term_pills
+from portal.blueprints.row_links import RowLinks
 from portal.domain.work import utc_now
 from portal.queries.paging import LIMITS, BadParameter, Page
+from portal.queries.search_forms import Forms
+from portal.queries.search_forms import Pair as Pair
 
-Pair = tuple[str, str]
 PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
 """Parameters that say where one is and how one looks, not what one looks for."""
 CHART = ("on", "off")
@@ -51,42 +55,13 @@ class SearchType(Protocol[S]):
 
 
 @dataclass(frozen=True, slots=True)
-class Pill:
-    """One active filter: how to remove it, and how to turn it around where that means something."""
-
-    name: str
-    value: str
-    label: str
-    remove_href: str
-    invert_href: str | None
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RowLinks:
-    """What the addresses of one page's rows share; a row adds its number."""
-
-    closed: str
-    opening: str
-    fragments: str
-    query: str
-
-    def page(self, row_id: int, is_open: bool) -> str:
-        """The page with a row opened in place, or closed again."""
-        return f"{self.closed if is_open else f'{self.opening}{row_id}'}#log-{row_id}"
-
-    def fragment(self, row_id: int) -> str:
-        """The fragment that opens below a row, with the search that its links narrow."""
-        return f"{self.fragments}{row_id}?{self.query}"
-
-
-@dataclass(frozen=True, slots=True)
 class Explorer:
     """One explorer's page: where it is, what its filters are called, which of them can be turned around."""
 
     endpoint: str
     labels: Mapping[str, Any]
     invertible: tuple[str, ...]
+    forms_at: Callable[[datetime, str], Forms]
 
     def href(self, pairs: Iterable[Pair]) -> str:
         """The explorer with these parameters; a folded chart stays folded."""
@@ -106,8 +81,8 @@ class Explorer:
         return f"{url_for(endpoint)}?{query}" if query else url_for(endpoint)
 
     def only(self, name: str, value: str) -> str:
-        """The same search with one value in place of whatever a parameter had."""
-        return self.href([*_without(name), (name, value)])
+        """The same search with one value in place of whatever it had of a parameter, be it in `q`."""
+        return self.href([*self.forms().without(pairs(), name), (name, value)])
 
     def adding(self, name: str, value: str) -> str:
         """The same search with one more value."""
@@ -115,13 +90,13 @@ class Explorer:
 
     def between(self, start: str, end: str) -> str:
         """The same search from one moment to another."""
-        return self.href([*_without("from", "to"), ("from", start), ("to", end)])
+        return self.href([*self.forms().without(pairs(), "from", "to"), ("from", start), ("to", end)])
 
     def dropping(self, *names: str) -> str:
-        """The same search without some parameters."""
-        return self.href(_without(*names))
+        """The same search without some parameters, be they in `q`."""
+        return self.href(self.forms().without(pairs(), *names))
 
-    def row_links(self, endpoint: str) -> "RowLinks":
+    def row_links(self, endpoint: str) -> RowLinks:
         """The links of every row, made once: this page with a row opened, and the fragments that open below."""
         place = [("cursor", c) for c in request.args.getlist("cursor") if c]
         closed = self.href([*pairs(), *place])
@@ -129,22 +104,40 @@ class Explorer:
         fragments = url_for(endpoint, row_id=0).removesuffix("0")
         return RowLinks(closed, opening, fragments, urlencode([*pairs(), ("partial", "1")]))
 
-    def pills(self) -> list[Pill]:
-        """The active filters, in the order of the address."""
-        return [self._pill(name, value) for name, value in pairs() if name in self.labels]
+    def forms(self) -> Forms:
+        """How this explorer's parameters and its search say the same, now and for this reader; once a request."""
+        if "forms" not in g:
+            g.forms = {}
+        if self.endpoint not in g.forms:
+            g.forms[self.endpoint] = self.forms_at(utc_now(), "UTC")
+        found: Forms = g.forms[self.endpoint]
+        return found
 
-    def _pill(self, name: str, value: str) -> Pill:
-        others = [pair for pair in pairs() if pair != (name, value)]
-        inverts = name in self.invertible
-        negated = inverts and value.startswith("-")
-        bare = value[1:] if negated else value
-        turned = self.href([*others, (name, bare if negated else f"-{bare}")]) if inverts else None
-        return Pill(name, value, f"{self.labels[name]} {bare}", self.href(others), turned, negated)
+    def pills(self) -> list[Pill]:
+        """The active filters in the order of the address, the search as its terms."""
+        return list(self._pills(pairs()))
+
+    def _pills(self, given: list[Pair]) -> Iterator[Pill]:
+        for name, value in given:
+            if name == "q":
+                yield from term_pills(given, value, self.forms().words, self.href)
+            elif name in self.labels:
+                yield parameter_pill(given, (name, value), self.labels[name], name in self.invertible, self.href)
+
+    def as_search_href(self) -> str | None:
+        """This search with its parameters said in `q`; None when there are none to say."""
+        said = self.forms().as_search(pairs())
+        return None if said is None else self.href(said)
+
+    def as_parameters_href(self) -> str | None:
+        """This search with its `q` said in parameters, as far as they can; None when they cannot."""
+        said = self.forms().as_parameters(pairs())
+        return None if said is None else self.href(said)
 
     def presets(self) -> list[dict[str, Any]]:
         """The spans before now."""
         chosen = request.args.get("from")
-        kept = _without("from", "to")
+        kept = self.forms().without(pairs(), "from", "to")
         return [
             {"label": label, "href": self.href([*kept, ("from", span)]), "current": chosen == span}
             for span, label in SPANS
@@ -156,7 +149,7 @@ class Explorer:
 
     def options(self, name: str, values: Iterable[Any], label: Callable[[Any], Any] = str) -> list[dict[str, Any]]:
         """The values of a closed set as boxes, with the link that shows only one."""
-        given = request.args.getlist(name)
+        given = self.forms().chosen(pairs(), name)
         return [
             {"value": v, "label": label(v), "checked": v in given, "only_href": self.only(name, v)} for v in values
         ]
@@ -173,9 +166,8 @@ class Explorer:
         return [pill for pill in self.pills() if self._revives(pill, kind, session)]
 
     def _revives(self, pill: Pill, kind: SearchType[Search], session: Any) -> bool:
-        args = MultiDict(pair for pair in pairs() if pair != (pill.name, pill.value))
         try:
-            return _search(kind, args).finds_something(session)
+            return _search(kind, MultiDict(pill.kept)).finds_something(session)
         except BadParameter:
             return False
 
@@ -204,7 +196,7 @@ def searched(kind: SearchType[S], *, also: Iterable[str] = ()) -> S:
 
 
 def _search(kind: SearchType[S], args: Any, also: Iterable[str] = ()) -> S:
-    return kind.from_args(with_page_size(args), now=utc_now(), tz=me().timezone, also=also)
+    return kind.from_args(with_page_size(args), now=utc_now(), tz=me().timezone, also=(*also, "columns"))
 
 
 def paged(search: Search, session: Any) -> Page[Any]:

@@ -11,6 +11,7 @@ from portal.blueprints.access import READERS, SignedIn, person, settings
 from portal.blueprints.filters import LANGUAGES, select_timezone
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
+from portal.queries.alert_search import count_open
 from portal.queries.dashboard import count_to_approve, find_sending_pause
 from portal.unit_of_work import reading
 
@@ -50,6 +51,7 @@ class NavigationItem:
                     "market",
                     "bookings",
                     "payments",
+                    "alerts",
                 )
             )
             or request.endpoint == self.endpoint
@@ -65,6 +67,7 @@ ADMIN_NAVIGATION = (
     NavigationItem(lazy_gettext("Paiements"), "payments.index", "credit-card", "p"),
     NavigationItem(lazy_gettext("Tâches"), "jobs.index", "clock", "j"),
     NavigationItem(lazy_gettext("Webhooks"), "webhooks.index", "webhook", "w"),
+    NavigationItem(lazy_gettext("Alertes"), "alerts.index", "siren", "a"),
 )
 CREATOR_NAVIGATION = (
     NavigationItem(lazy_gettext("Tableau de bord"), "creator.dashboard", "layout-dashboard", "o"),
@@ -104,6 +107,7 @@ def frame() -> dict[str, Any]:
         "density": liked.density,
         "shortcuts": liked.shortcuts,
         "preferences_href": url_for("dashboard.preferences") if somebody else None,
+        "help_href": url_for("dashboard.help_page") if somebody and somebody.role in READERS else None,
         "search_href": url_for("search.index") if somebody and somebody.role in READERS else None,
         "home_href": url_for("dashboard.home"),
         "timezone_label": select_timezone(),
@@ -124,11 +128,11 @@ def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:
 
 
 def admin_navigation() -> Iterable[NavigationItem]:
-    """The admin's top bar, with the number of payouts to approve."""
+    """The admin's top bar, with the number of payouts to approve and of alerts that nobody has taken on."""
     waiting = g.to_approve if "to_approve" in g else count_to_approve(reading())
+    badges = {"payouts.index": waiting, "alerts.index": count_open(reading())}
     for item in ADMIN_NAVIGATION:
-        badge = waiting if item.endpoint == "payouts.index" else None
-        yield NavigationItem(item.label, item.endpoint, item.icon, item.key, badge)
+        yield NavigationItem(item.label, item.endpoint, item.icon, item.key, badges.get(item.endpoint))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Settings:
     alert_targets: tuple[str, ...] = field(repr=False)
     alert_quiet: timedelta
     payout_auto_approve_limit: Decimal
+    payout_retype_above: Decimal
     platform_fee_percent: Decimal
     booking_unpaid_for: timedelta
     room_base_url: str
@@ -118,6 +119,7 @@ class _Reader(Values):
             alert_targets=self.targets(),
             alert_quiet=self.minutes("ALERT_QUIET_MINUTES", 60),
             payout_auto_approve_limit=self.decimal("PAYOUT_AUTO_APPROVE_LIMIT", "0"),
+            payout_retype_above=self.decimal("PAYOUT_RETYPE_ABOVE", "1000"),
             platform_fee_percent=self.decimal("PLATFORM_FEE_PERCENT", "15", most=Decimal(100)),
             booking_unpaid_for=self.minutes("BOOKING_UNPAID_MINUTES", 30),
             room_base_url=self.url("ROOM_BASE_URL", "https://callastar.daily.co"),

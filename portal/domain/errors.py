@@ -79,6 +79,10 @@ class PaymentRefused(DomainError):
     """A rule refused the payment of a booking, or Stripe did."""
 
 
+class ViewRefused(DomainError):
+    """A rule refused what somebody wanted of a saved view."""
+
+
 class SignInRefused(DomainError):
     """The e-mail address and password do not open a session."""
 

@@ -29,6 +29,10 @@ AMOUNT = re.compile(
 )
 
 
+WITH_CURRENCY = re.compile("[A-Za-z$€£¥]")
+ENGLISH_GROUPS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+
+
 class AmountInvalid(ValueError):
     """An amount that cannot be one; the French sentence says why, `words` fill it."""
 
@@ -93,3 +97,13 @@ def plain_amount(amount_minor: int, currency: str) -> str:
     """A decimal amount without idle zeros, as the specification writes prices: 100, 99.5."""
     exact = to_decimal(amount_minor, currency)
     return f"{exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact.normalize():f}"
+
+
+def is_amount(typed: str | None, amount_minor: int, currency: str) -> bool:
+    """Whether somebody typed this amount, as 1234.50, 1 234,50, 1 234,50 €, EUR 1234,5 or £1,234.50."""
+    bare = WITH_CURRENCY.sub("", (typed or "")[:60]).strip(SPACES)
+    grouped = ENGLISH_GROUPS.fullmatch(bare)
+    try:
+        return parse_minor(bare.replace(",", "") if grouped else bare, currency) == amount_minor
+    except AmountInvalid:
+        return False

@@ -9,7 +9,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from flask import Flask
 
-from portal.jobs import keep_partitions, process_inbox, send_payouts, send_refunds, watch
+from portal.jobs import alerts, keep_partitions, process_inbox, send_payouts, send_refunds, watch
 from portal.jobs.desk import JOBS
 from portal.jobs.outages import Surviving
 
@@ -18,6 +18,7 @@ TICKS: dict[Callable[[Flask], None], timedelta] = {
     send_payouts.tick: timedelta(seconds=2),
     send_refunds.tick: timedelta(seconds=2),
     watch.tick: timedelta(minutes=1),
+    alerts.tick: timedelta(seconds=30),
 }
 SLOTS = timedelta(seconds=10)
 """How often each worker looks whether a job's slot is due, or its holder gone."""

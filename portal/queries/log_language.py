@@ -14,6 +14,7 @@ from portal.models.log import TRACED_KEYS
 from portal.queries.probes import prefix_of
 from portal.queries.search_field import EQUAL, Field, WrongValue, missing, read_uuid, refuse_operator
 from portal.queries.search_fields import AnyOf, Closed, Exact, Holding, Moment
+from portal.queries.search_forms import Forms
 from portal.queries.search_metadata import Traced
 from portal.queries.search_types import as_known, families
 from portal.queries.search_vocabulary import Vocabulary, vocabulary
@@ -99,3 +100,21 @@ def log_vocabulary(now: datetime, tz: str) -> Vocabulary:
     first, last = moments(now, tz)
     times = (Moment("from", Log.created_at, True, first), Moment("to", Log.created_at, False, last))
     return vocabulary((*COLUMNS, *times), SPELLINGS, Log.details, Log.search)
+
+
+PARAMETERS = {
+    "level": ("level", ":"),
+    "type": ("type", ":"),
+    "actor": ("actor", ":"),
+    "actorId": ("actorId", ":"),
+    "entity": ("entity", ":"),
+    "requestId": ("requestId", ":"),
+    "from": ("from", ":"),
+    "to": ("to", ":"),
+}
+"""Which term says the same as which parameter."""
+
+
+def log_forms(now: datetime, tz: str) -> Forms:
+    """How the log's parameters and its search say the same."""
+    return Forms(PARAMETERS, frozenset({"level", "type", "actor"}), log_vocabulary(now, tz))

@@ -1,6 +1,6 @@
 """The queue of payouts: its parameters, its pages, its counts, and one payout with all that belongs to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -163,3 +163,15 @@ def recent_payouts(session: Session, creator_id: UUID, *, limit: int) -> list[Pa
     """A creator's newest payouts."""
     query = select(Payout).where(Payout.creator_id == creator_id)
     return list(session.scalars(query.order_by(Payout.created_at.desc(), Payout.id.desc()).limit(limit)))
+
+
+def next_to_decide(session: Session) -> Payout | None:
+    """The payout that has waited longest for a decision, with its creator."""
+    query = select(Payout).options(joinedload(Payout.creator)).where(Payout.status == PayoutStatus.REQUESTED)
+    return session.scalar(query.order_by(Payout.created_at, Payout.id).limit(1))
+
+
+def payouts_by_id(session: Session, ids: Iterable[UUID]) -> Sequence[Payout]:
+    """These payouts with their creators, the longest waiting first; unknown ids are left out."""
+    query = select(Payout).options(joinedload(Payout.creator)).where(Payout.id.in_(set(ids)))
+    return session.scalars(query.order_by(Payout.created_at, Payout.id)).all()

@@ -15,6 +15,7 @@ from portal.models.currency import THREE_DECIMAL, ZERO_DECIMAL
 from portal.queries.amounts import AMOUNT
 from portal.queries.search_field import EQUAL, Field, WrongValue, is_present, missing, read_uuid, refuse_operator
 from portal.queries.search_fields import AnyOf, Closed, Exact, Moment
+from portal.queries.search_forms import Forms
 from portal.queries.search_metadata import COMPARE, Metadata
 from portal.queries.search_types import as_known, families, matching
 from portal.queries.search_vocabulary import Vocabulary, vocabulary
@@ -179,3 +180,27 @@ def transaction_vocabulary(now: datetime, tz: str) -> Vocabulary:
     first, last = moments(now, tz)
     times = (Moment("from", BOOK.created_at, True, first), Moment("to", BOOK.created_at, False, last))
     return vocabulary((*COLUMNS, *times), SPELLINGS, BOOK.details, BOOK.search)
+
+
+PARAMETERS = {
+    "eventType": ("type", ":"),
+    "entityType": ("entityType", ":"),
+    "entityId": ("entityId", ":"),
+    "stripeEventId": ("event", ":"),
+    "paymentId": ("payment", ":"),
+    "payoutId": ("payout", ":"),
+    "refundId": ("refund", ":"),
+    "status": ("status", ":"),
+    "currency": ("currency", ":"),
+    "amountMin": ("amount", ">="),
+    "amountMax": ("amount", "<="),
+    "requestId": ("requestId", ":"),
+    "from": ("from", ":"),
+    "to": ("to", ":"),
+}
+"""Which term says the same as which parameter."""
+
+
+def transaction_forms(now: datetime, tz: str) -> Forms:
+    """How the parameters of the book of money and its search say the same."""
+    return Forms(PARAMETERS, frozenset({"eventType", "entityType"}), transaction_vocabulary(now, tz))

@@ -2,15 +2,30 @@
 
 import re
 from typing import Any
+from uuid import UUID
 
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.audit.actor import SYSTEM
+from portal.domain.exports import Asked, begin_export
 from portal.domain.jobs import pause_job
 from portal.domain.work import utc_now
-from portal.models import Creator, Log, Payment, Role, TransactionLog, User, uuid7
+from portal.models import (
+    Alert,
+    AlertKind,
+    Book,
+    Creator,
+    ExportFormat,
+    Log,
+    Payment,
+    Role,
+    SavedView,
+    TransactionLog,
+    User,
+    uuid7,
+)
 from portal.queries.reconciliation import JOB
 from portal.unit_of_work import unit_of_work
 from tests.blueprints.rights import TABLE, Whose
@@ -41,6 +56,23 @@ def paused_job(app: Flask) -> str:
     return JOB
 
 
+def an_alert(session: Session) -> UUID:
+    """An alert that is open."""
+    now = utc_now()
+    alert = Alert(id=uuid7(), key="payouts:stuck", kind=AlertKind.PAYOUTS, opened_at=now, seen_at=now)
+    alert.facts = {"count": 1, "oldest": now.isoformat()}
+    session.add(alert)
+    session.commit()
+    return alert.id
+
+
+def an_export(app: Flask) -> UUID:
+    """An export that was begun."""
+    asked = Asked(Book.LOG, ExportFormat.CSV, {}, "somebody")
+    with app.app_context(), unit_of_work() as unit:
+        return begin_export(unit, asked=asked, actor=SYSTEM, now=utc_now()).id
+
+
 class Cast:
     """One person of every role, a stranger beside each owner, and one object of every kind."""
 
@@ -69,6 +101,9 @@ class Cast:
             "payment_id": self.payment.id,
             "payout_id": factory.payout(self.zoe).id,
             "event_id": "evt_known",
+            "alert_id": an_alert(session),
+            "export_id": an_export(app),
+            "view_id": self._a_view(),
             "name": paused_job(app),
             "kind": "payout",
             "code": "fr",
@@ -78,6 +113,15 @@ class Cast:
             "transaction_id": session.scalars(select(TransactionLog.id).limit(1)).one(),
         }
         self.missing: dict[str, Any] = {name: uuid7() for name in self.names} | NOWHERE
+
+    def _a_view(self) -> UUID:
+        """A saved view of the admin's."""
+        owner = self.session.scalars(select(User).where(User.email == self.people[Role.ADMIN])).one()
+        view = SavedView(id=uuid7(), book=Book.LOG, name="Vue", name_key="vue", query="", owner_id=owner.id)
+        view.updated_at = utc_now()
+        self.session.add(view)
+        self.session.commit()
+        return view.id
 
     def browser(self, email: str | None) -> Browser:
         """Somebody's, or a guest's, with a page that holds a token."""

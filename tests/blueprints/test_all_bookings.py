@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.models import Booking, BookingStatus, CallOffer, Creator, Payment, PaymentStatus, Role, User, uuid7
 from portal.queries.all_bookings import AllBookings
 from tests.browser import Browser
-from tests.factories import Factory
+from tests.factories import UNKNOWN_ID, Factory
 from tests.market import booking_of, offer_of
 from tests.queries.books import Event, write
 
@@ -74,7 +74,7 @@ def test_only_admins_see_bookings(app: Flask, zoe: Creator, paul: User, booking:
         assert Browser(app).sign_in(email).get(address).status_code == 403
 
 
-@pytest.mark.parametrize("id_", [str(uuid7()), "not-an-id"])
+@pytest.mark.parametrize("id_", [UNKNOWN_ID, "not-an-id"])
 def test_a_booking_that_does_not_exist_is_404(admin: Browser, id_: str) -> None:
     assert admin.get(f"{LIST}/{id_}").status_code == 404
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.browser import Browser
-from tests.factories import Factory
+from tests.factories import UNKNOWN_ID, Factory
 from tests.queries.books import NOON, Event, Money, minutes, write, write_money
 
 LOGS, MONEY, TRACES = "/api/admin/system-logs", "/api/admin/logs", "/api/admin/traces"
@@ -163,7 +163,7 @@ def test_a_trace_lists_both_books_oldest_first(admin: Browser, session: Session)
 
 
 @pytest.mark.parametrize(
-    "path", [f"{TRACES}/payout/{uuid4()}", f"{TRACES}/horse/1", f"{TRACES}/request/x", f"{TRACES}/user/%00"]
+    "path", [f"{TRACES}/payout/{UNKNOWN_ID}", f"{TRACES}/horse/1", f"{TRACES}/request/x", f"{TRACES}/user/%00"]
 )
 def test_an_unknown_trace_is_a_json_404(admin: Browser, path: str) -> None:
     answer = admin.client.get(path)

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from portal.models import Creator, Log, Payout, PayoutStatus, Role, uuid7
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.browser import Browser
-from tests.factories import Factory
+from tests.factories import UNKNOWN_ID, Factory
 
 REQUEST = "/api/creators/payouts/request"
 QUEUE = "/api/admin/payouts"
@@ -151,7 +151,7 @@ def test_other_fields_of_a_wrong_kind_are_refused(creator: Browser, session: Ses
     assert payouts(session) == []
 
 
-@pytest.mark.parametrize("path", [REQUEST, f"{QUEUE}/{uuid7()}/reject", f"{QUEUE}/block", f"{QUEUE}/unblock"])
+@pytest.mark.parametrize("path", [REQUEST, f"{QUEUE}/{UNKNOWN_ID}/reject", f"{QUEUE}/block", f"{QUEUE}/unblock"])
 def test_a_body_that_is_no_object_is_named(creator: Browser, admin: Browser, path: str) -> None:
     browser = creator if path == REQUEST else admin
     headers = {"X-CSRFToken": browser.csrf_token(), "Content-Type": "application/json"}
@@ -254,8 +254,8 @@ def test_strangers_are_told_and_recorded(app: Flask, factory: Factory, admin: Br
     [
         ("GET", QUEUE),
         ("GET", "/api/admin/creators"),
-        ("POST", f"{QUEUE}/{uuid7()}/approve"),
-        ("POST", f"{QUEUE}/{uuid7()}/reject"),
+        ("POST", f"{QUEUE}/{UNKNOWN_ID}/approve"),
+        ("POST", f"{QUEUE}/{UNKNOWN_ID}/reject"),
         ("POST", f"{QUEUE}/block"),
         ("POST", f"{QUEUE}/unblock"),
     ],
@@ -268,7 +268,7 @@ def test_admins_calls_are_for_admins(app: Flask, creator: Browser, method: str, 
     assert app.test_client().open(path, method=method).status_code in {400, 401}
 
 
-@pytest.mark.parametrize("path", [REQUEST, f"{QUEUE}/block", f"{QUEUE}/{uuid7()}/approve"])
+@pytest.mark.parametrize("path", [REQUEST, f"{QUEUE}/block", f"{QUEUE}/{UNKNOWN_ID}/approve"])
 def test_without_a_csrf_token_nothing_happens(
     creator: Browser, admin: Browser, session: Session, path: str
 ) -> None:
@@ -437,7 +437,7 @@ def test_blocking_and_unblocking(admin: Browser, session: Session, zoe: Creator)
         (12, REASON, 422, "VALIDATION_ERROR"),
         ("own", "court", 422, "VALIDATION_ERROR"),
         ("own", None, 422, "VALIDATION_ERROR"),
-        (str(uuid7()), REASON, 404, "CREATOR_NOT_FOUND"),
+        (UNKNOWN_ID, REASON, 404, "CREATOR_NOT_FOUND"),
     ],
 )
 def test_bad_blocks_are_refused_with_their_event(

@@ -9,10 +9,10 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.models import Creator, Log, uuid7
+from portal.models import Creator, Log
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.browser import Browser
-from tests.factories import Factory
+from tests.factories import UNKNOWN_ID, Factory
 
 LIST = "/dashboard/admin/creators"
 REASON = "Trois litiges ouverts cette semaine"
@@ -47,7 +47,7 @@ def test_only_admins_see_creators(app: Flask, factory: Factory, zoe: Creator, pa
 
 
 @pytest.mark.parametrize("path", ["/{id}", "/{id}/block", "/{id}/unblock"])
-@pytest.mark.parametrize("unknown", [str(uuid7()), "abc"])
+@pytest.mark.parametrize("unknown", [UNKNOWN_ID, "abc"])
 def test_an_unknown_creator_is_not_found(admin: Browser, path: str, unknown: str) -> None:
     assert admin.get(LIST + path.format(id=unknown)).status_code == 404
 

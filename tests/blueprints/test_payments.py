@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.models import Creator, Log, Payment, PaymentStatus, Refund, RefundStatus, Role, uuid7
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.browser import Browser
-from tests.factories import Factory
+from tests.factories import UNKNOWN_ID, Factory
 from tests.sales import REASON, Sales
 
 LIST = "/dashboard/admin/payments"
@@ -57,7 +57,7 @@ def test_only_admins_see_payments(app: Flask, factory: Factory, zoe: Creator, pa
 
 
 @pytest.mark.parametrize("path", [p for p in PATHS if "{id}" in p])
-@pytest.mark.parametrize("id_", [str(uuid7()), "not-an-id"])
+@pytest.mark.parametrize("id_", [UNKNOWN_ID, "not-an-id"])
 def test_a_payment_that_does_not_exist_is_404(admin: Browser, path: str, id_: str) -> None:
     assert admin.get(path.format(id=id_)).status_code == 404
 

@@ -10,10 +10,10 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.models import Creator, Log, Payout, PayoutStatus, Role, uuid7
+from portal.models import Creator, Log, Payout, PayoutStatus, Role
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.browser import Browser
-from tests.factories import Factory
+from tests.factories import UNKNOWN_ID, Factory
 
 QUEUE = "/dashboard/admin/payouts"
 
@@ -72,7 +72,7 @@ def test_only_admins_see_the_queue(
 
 
 @pytest.mark.parametrize("path", ["/{id}", "/{id}/approve", "/{id}/reject"])
-@pytest.mark.parametrize("unknown", [str(uuid7()), "abc", "1", "%00"])
+@pytest.mark.parametrize("unknown", [UNKNOWN_ID, "abc", "1", "%00"])
 def test_an_unknown_payout_is_not_found(admin: Browser, path: str, unknown: str) -> None:
     assert admin.get(QUEUE + path.format(id=unknown)).status_code == 404
 
@@ -250,7 +250,7 @@ def test_a_failed_check_must_be_owned_up_to(
     admin.submit(f"{payout.id}/approve")
     assert admin.status == 422
     assert fresh(session, payout).status is PayoutStatus.REQUESTED
-    admin.submit(f"{payout.id}/approve", despite="y")
+    admin.submit(f"{payout.id}/approve", reason="Solde attendu demain matin")
     assert fresh(session, payout).status is PayoutStatus.FAILED
 
 
@@ -324,7 +324,7 @@ def test_nobody_approves_their_own_payout(
     browser.get(f"{QUEUE}/{payout.id}/approve")
     assert "Échouée : Ce payout n’est pas le vôtre" in browser.words
     assert "Cette approbation serait refusée" in browser.words
-    browser.submit(f"{payout.id}/approve", despite="y")
+    browser.submit(f"{payout.id}/approve", reason="Solde attendu demain matin")
     assert browser.status == 403
     assert "On n’approuve pas son propre payout" in browser.words
     assert fresh(session, payout).status is PayoutStatus.REQUESTED

@@ -16,7 +16,7 @@ from portal.queries.trace import Trace, find_trace, trace_kind
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.browser import Browser
 from tests.domain.acts import Acts
-from tests.factories import Factory
+from tests.factories import UNKNOWN_ID, Factory
 from tests.queries.books import NOON, Event, Money, write, write_money
 
 TRACES = "/dashboard/admin/traces"
@@ -322,7 +322,7 @@ def test_something_that_exists_and_wrote_nothing_has_an_empty_trace(signed_in: B
 @pytest.mark.parametrize(
     "path",
     [
-        f"payout/{uuid4()}",
+        f"payout/{UNKNOWN_ID}",
         "payout/x",
         "horse/1",
         "request/x",

@@ -12,5 +12,6 @@ from portal.blueprints.api import (  # noqa: E402 -- registers the views
     offers,  # noqa: F401
     payments,  # noqa: F401
     payouts,  # noqa: F401
+    suggestions,  # noqa: F401
     webhooks,  # noqa: F401
 )

@@ -79,7 +79,7 @@ def boxes() -> dict[str, Any]:
 
 def kept_by_boxes() -> list[tuple[str, str]]:
     """What the form of boxes carries along: all but the boxes themselves."""
-    return [(name, value) for name, value in pairs() if name not in FIELDS or value.startswith("-")]
+    return EXPLORER.forms().unchosen(pairs(), *FIELDS)
 
 
 def _options(name: str, values: Iterable[str], count: Callable[[str], str] | None) -> list[dict[str, Any]]:
@@ -130,5 +130,5 @@ def _start(kind: str) -> str:
 
 
 def _chosen_types() -> list[str]:
-    given = dict.fromkeys(value.strip() for value in request.args.getlist("type"))
+    given = dict.fromkeys(value.strip() for value in EXPLORER.forms().chosen(pairs(), "type"))
     return [value for value in given if value and not value.startswith("-")]

@@ -8,6 +8,8 @@ from portal.blueprints.access import READERS, requires
 from portal.blueprints.explorer import pairs, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.words import EXPLORER
+from portal.blueprints.reading import tools
+from portal.queries.exports import Book
 from portal.queries.live_tail import TailPlace, parse_place, read_tail
 from portal.queries.log_search import LogSearch
 from portal.queries.paging import BadParameter
@@ -41,12 +43,13 @@ def live() -> Response:
 
     Read from the primary: a replica that lags would take a place back.
     """
-    search = searched(LogSearch, also=("after", "columns"))
+    search = searched(LogSearch, also=("after",))
     for name in ("cursor", "sort", "to"):
         if given := one(request.args, name):
             raise BadParameter(name, given, "rien : le direct suit le haut de la première page")
     tail = read_tail(reading(), search, parse_place(one(request.args, "after") or ""))
-    answer = make_response(render_template("logs/_live.html", tail=tail, explorer=EXPLORER))
+    shown = {"tail": tail, "explorer": EXPLORER, "tools": tools(EXPLORER, Book.LOG, search, request.args)}
+    answer = make_response(render_template("logs/_live.html", **shown))
     answer.headers["X-Tail-After"] = tail.place.encode()
     answer.headers["X-Tail-More"] = "1" if tail.more else "0"
     return answer

@@ -15,6 +15,9 @@ from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, k
 from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, chips, metadata_filter
 from portal.blueprints.metadata import raw_json, shown_metadata
+from portal.blueprints.reading import tools
+from portal.blueprints.saved_views.menu import menu_of
+from portal.queries.exports import Book
 from portal.queries.live_tail import tail_place
 from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
 from portal.queries.log_search import LogSearch
@@ -50,6 +53,8 @@ def index() -> str:
         kept_by_boxes=kept_by_boxes,
         opened=opened,
         live=live_of(search, place),
+        views=menu_of(Book.LOG),
+        tools=tools(EXPLORER, Book.LOG, search, request.args),
         detail_of=_detail,
         chart=chart,
         **(_summed(search, page.rows) if chart == "on" else boxes()),

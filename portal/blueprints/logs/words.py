@@ -15,7 +15,7 @@ from portal.blueprints.terms import only_metadata
 from portal.domain.work import utc_now
 from portal.queries.log_counts import CAP, Sums
 from portal.queries.log_entry import LogEntry
-from portal.queries.log_language import log_vocabulary
+from portal.queries.log_language import log_forms, log_vocabulary
 
 EXPLORER = Explorer(
     endpoint="logs.index",
@@ -32,6 +32,7 @@ EXPLORER = Explorer(
         "tz": lazy_gettext("fuseau"),
     },
     invertible=("level", "type", "actor"),
+    forms_at=log_forms,
 )
 WORDS = frozenset(log_vocabulary(utc_now(), "UTC").fields)
 """Names that the search language keeps for itself."""

@@ -2,17 +2,16 @@
 
 from uuid import UUID
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from portal.blueprints.access import gateway, me, requires
+from portal.blueprints.access import gateway, me, requires, settings
 from portal.blueprints.errors import sentence
-from portal.blueprints.filters import money
 from portal.blueprints.moments import local_datetime
 from portal.blueprints.payouts import bp
-from portal.blueprints.payouts.forms import ApprovePayoutForm, RejectPayoutForm
+from portal.blueprints.payouts.forms import ApprovePayoutForm, RejectPayoutForm, must_retype
+from portal.blueprints.payouts.telling import tell, tell_outcome, words_of
 from portal.blueprints.payouts.views import payout_or_404
 from portal.blueprints.payouts.words import STATUSES, shown_checks
 from portal.domain.errors import PayoutRefused
@@ -42,10 +41,9 @@ def approve(payout_id: UUID) -> Page:
 @requires(Role.ADMIN)
 def approve_post(payout_id: UUID) -> Page:
     """Approve and send; says at once what Stripe answered."""
-    form = ApprovePayoutForm()
-    if not form.owned_up:
-        form.despite.errors = [_("Cochez cette case pour approuver malgré tout.")]
-        return _approve_page(payout_or_404(payout_id), form), 422
+    form, seen = ApprovePayoutForm(), payout_or_404(payout_id)
+    if not form.is_sure(seen.payout.amount_minor, seen.payout.currency, settings().payout_retype_above):
+        return _approve_page(seen, form), 422
     try:
         approve_payout(
             unit_of_work,
@@ -54,10 +52,11 @@ def approve_post(payout_id: UUID) -> Page:
             actor=me().actor,
             clock=utc_now,
             version=form.seen_version,
+            despite=form.reason.data if form.failed.data == "1" else None,
         )
     except PayoutRefused as refusal:
         return _refused(payout_id, refusal)
-    _tell_outcome(payout_or_404(payout_id))
+    tell_outcome(payout_or_404(payout_id))
     return redirect(url_for("payouts.detail", payout_id=payout_id))
 
 
@@ -112,44 +111,9 @@ def _approve_page(detail: PayoutDetail, form: ApprovePayoutForm) -> str:
         bank=standing.bank(payout.currency),
         checks=shown_checks(checks, detail, standing),
         forbidden=forbidden,
+        retype_above=settings().payout_retype_above,
+        retype=must_retype(payout.amount_minor, payout.currency, settings().payout_retype_above),
     )
-
-
-def _tell_outcome(detail: PayoutDetail) -> None:
-    """What became of the money, in one sentence with the way to the trace."""
-    payout = detail.payout
-    words = _words(detail) | {"code": _code(detail) or "—", "stripe": payout.stripe_payout_id}
-    outcomes = {
-        PayoutStatus.SUBMITTING: ("warning", _(
-            "Payout de %(amount)s à %(name)s approuvé, mais l’issue de l’envoi à Stripe est inconnue (%(code)s)."
-            " Ne recommencez pas : le portail vérifie tout seul.", **words)),
-        PayoutStatus.FAILED: ("error", _(
-            "Payout de %(amount)s à %(name)s approuvé, mais refusé par Stripe (%(code)s) : rien n’a été versé.",
-            **words)),
-        PayoutStatus.APPROVED: ("warning", _(
-            "Payout de %(amount)s à %(name)s approuvé, mais pas encore envoyé à Stripe.", **words)),
-        PayoutStatus.CANCELED: ("error", _(
-            "Payout de %(amount)s à %(name)s annulé : le compte Stripe a changé depuis la demande.", **words)),
-    }  # fmt: skip
-    sent = _("Payout de %(amount)s à %(name)s approuvé et transmis à Stripe (%(stripe)s).", **words)
-    tone, message = outcomes.get(payout.status, ("success", sent))
-    _flash(tone, message, detail)
-
-
-def _words(detail: PayoutDetail) -> dict[str, object]:
-    payout = detail.payout
-    return {"amount": money(payout.amount_minor, payout.currency), "name": payout.creator.name}
-
-
-def _code(detail: PayoutDetail) -> str | None:
-    attempt = detail.payout.attempts[-1] if detail.payout.attempts else None
-    told = (attempt.error_code or attempt.error_type) if attempt else None
-    return detail.payout.failure_code or told
-
-
-def _flash(tone: str, message: str, detail: PayoutDetail) -> None:
-    trace = url_for("traces.show", kind="payout", id=detail.payout.id)
-    flash(Markup('{} <a href="{}">{}</a>').format(message, trace, _("Voir la trace")), tone)
 
 
 @bp.get("/<uuid:payout_id>/reject")
@@ -177,8 +141,8 @@ def reject_post(payout_id: UUID) -> Page:
     except PayoutRefused as refusal:
         return _rejection_refused(payout_id, form, refusal)
     detail = payout_or_404(payout_id)
-    words = _words(detail)
-    _flash("success", _("Payout de %(amount)s à %(name)s rejeté : le solde est libéré.", **words), detail)
+    words = words_of(detail)
+    tell("success", _("Payout de %(amount)s à %(name)s rejeté : le solde est libéré.", **words), detail)
     return redirect(url_for("payouts.detail", payout_id=payout_id))
 
 

@@ -1,12 +1,15 @@
 """Approving and rejecting: what an admin confirms."""
 
+from decimal import Decimal
+
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, SelectField, TextAreaField
+from wtforms import HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import InputRequired, Length
 
-from portal.domain.reason import LONGEST_REASON, SHORTEST_REASON
+from portal.domain.money import is_amount, to_decimal
+from portal.domain.reason import LONGEST_REASON, SHORTEST_REASON, clean_reason, is_reason
 from portal.queries.paging import BadParameter
 
 CATEGORIES = {
@@ -36,15 +39,24 @@ class _DecisionForm(FlaskForm):  # type: ignore[misc]
 
 
 class ApprovePayoutForm(_DecisionForm):
-    """A yes; `failed` says that the page showed checks that did not pass, which then must be owned up to."""
+    """A yes: retyping the amount where it is large, and owning up where the page showed checks that failed."""
 
     failed = HiddenField()
-    despite = BooleanField(_("J’approuve malgré les vérifications non réussies"))
+    amount = StringField(_("Retapez le montant"))
+    reason = TextAreaField(_("Pourquoi approuver malgré les vérifications non réussies"))
 
-    @property
-    def owned_up(self) -> bool:
-        """Whether nothing failed, or the admin wants it all the same."""
-        return self.failed.data != "1" or bool(self.despite.data)
+    def is_sure(self, amount_minor: int, currency: str, above: Decimal) -> bool:
+        """Whether everything that this payout asks for is there; else the fields say what is missing."""
+        if must_retype(amount_minor, currency, above) and not is_amount(self.amount.data, amount_minor, currency):
+            self.amount.errors = [_("Ce n’est pas le montant affiché.")]
+        if self.failed.data == "1" and not is_reason(clean_reason(self.reason.data or "")):
+            self.reason.errors = [_("Donnez votre raison, de 10 à 500 caractères.")]
+        return not (self.amount.errors or self.reason.errors)
+
+
+def must_retype(amount_minor: int, currency: str, above: Decimal) -> bool:
+    """Whether an amount is so large that it has to be typed again."""
+    return to_decimal(amount_minor, currency) > above
 
 
 class RejectPayoutForm(_DecisionForm):

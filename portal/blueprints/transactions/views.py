@@ -6,10 +6,13 @@ from flask import abort, render_template, request
 
 from portal.blueprints.access import READERS, requires
 from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
-from portal.blueprints.explorer import chart_state, hidden, paged, searched
+from portal.blueprints.explorer import chart_state, hidden, paged, pairs, searched
 from portal.blueprints.metadata import raw_json, shown_metadata
+from portal.blueprints.reading import tools
+from portal.blueprints.saved_views.menu import menu_of
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
+from portal.queries.exports import Book
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
 from portal.queries.parameters import flag
@@ -26,7 +29,6 @@ from portal.unit_of_work import reading, reading_books
 
 SHOWN = tuple(name for name in FILTERS if name not in {"eventType", "entityType"})
 """Filters with a field of their own that shows their value."""
-BOXES = {("entityType", kind.value) for kind in EntityType}
 
 
 @bp.get("")
@@ -49,10 +51,10 @@ def index() -> str:
         values={name: request.args.get(name) for name in SHOWN},
         types=_suggestions(),
         kinds=EXPLORER.options("entityType", [kind.value for kind in EntityType]),
-        kept_by_boxes=[
-            pair for pair in hidden() if pair not in {("entityType", kind.value) for kind in EntityType}
-        ],
+        kept_by_boxes=EXPLORER.forms().unchosen(pairs(), "entityType"),
         opened=opened,
+        views=menu_of(Book.TRANSACTION_LOG),
+        tools=tools(EXPLORER, Book.TRANSACTION_LOG, search, request.args),
         detail_of=_detail,
         chart=chart,
         **(_total(search) if chart == "on" else {}),

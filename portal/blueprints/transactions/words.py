@@ -10,7 +10,7 @@ from portal.blueprints.explorer import Explorer
 from portal.blueprints.terms import only_metadata
 from portal.domain.work import utc_now
 from portal.queries.transaction_entry import TransactionEntry
-from portal.queries.transaction_language import transaction_vocabulary
+from portal.queries.transaction_language import transaction_forms, transaction_vocabulary
 
 EXPLORER = Explorer(
     endpoint="transactions.index",
@@ -33,6 +33,7 @@ EXPLORER = Explorer(
         "tz": lazy_gettext("fuseau"),
     },
     invertible=("eventType", "entityType"),
+    forms_at=transaction_forms,
 )
 WORDS = frozenset(transaction_vocabulary(utc_now(), "UTC").fields)
 """Names that the search language keeps for itself."""

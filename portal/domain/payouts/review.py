@@ -27,23 +27,32 @@ def approve_payout(
     actor: Actor,
     clock: Clock,
     version: int | None = None,
+    despite: str | None = None,
 ) -> None:
     """Approve a requested payout and send it. Raises NotFound or PayoutRefused.
 
-    `version` is the one the admin saw; another one means that the payout changed since.
+    `version` is the one the admin saw; another one means that the payout changed since. `despite` is the
+    admin's reason to approve although checks failed.
     """
     log_admin_action("PAYOUT_APPROVAL_INITIATED", actor.id, metadata=_by(actor, payout_id))
     with work() as session:
         payout, creator = _requested(session, payout_id, actor, "PAYOUT_APPROVAL", version)
-        _approve(session, payout, creator, actor, gateway.api_version, clock())
+        _approve(session, payout, creator, actor, gateway.api_version, clock(), despite)
     send_payout(work, gateway, payout_id=payout_id, clock=clock)
 
 
 def _approve(
-    session: Session, payout: Payout, creator: Creator, actor: Actor, api_version: str, now: datetime
+    session: Session,
+    payout: Payout,
+    creator: Creator,
+    actor: Actor,
+    api_version: str,
+    now: datetime,
+    despite: str | None,
 ) -> None:
     refuse_approval(payout, creator, actor)
     facts = payout_facts(payout) | {"adminId": actor.id, "adminName": actor.name, "creatorName": creator.name}
+    facts |= {"despiteChecks": clean_reason(despite)} if despite else {}
     log_admin_action("PAYOUT_APPROVAL_VALIDATED", actor.id, metadata=facts, session=session)
     previous = payout.move_to(PayoutStatus.APPROVED, at=now)
     payout.decided_by, payout.decided_at = actor.user_id, now

@@ -183,3 +183,19 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   keys[event.key]();
 });
+
+// A selection of rows: all at once, and how many.
+const selection = document.querySelector("[data-selection]");
+if (selection) {
+  const boxes = () => [...document.querySelectorAll('input[form="selection"]')];
+  const all = selection.querySelector("[data-select-all]"), told = selection.querySelector("[data-selected]");
+  const count = () => {
+    const n = boxes().filter((box) => box.checked).length;
+    told.textContent = n ? told.dataset.some.replace("{n}", n) : told.dataset.none;
+    all.checked = n > 0 && n === boxes().length; all.indeterminate = n > 0 && !all.checked;
+    selection.querySelector("button").disabled = !n;
+  };
+  all.addEventListener("change", () => { for (const box of boxes()) box.checked = all.checked; count(); });
+  document.addEventListener("change", (event) => { if (event.target.form === selection) count(); });
+  addEventListener("pageshow", count);
+}

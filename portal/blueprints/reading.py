@@ -1,0 +1,72 @@
+"""What both explorers offer around their rows: a link that does not drift, the result as a file, columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import url_for
+
+from portal.audit.catalogue import CATALOGUE
+from portal.blueprints.explorer import Explorer, Pair, pairs
+from portal.domain.work import utc_now
+from portal.queries.columns import COLUMNS, cell, parse_columns
+from portal.queries.exports import Book, ExportFormat
+from portal.queries.frozen import frozen
+
+COLUMN_KEYS = sorted({key for spec in CATALOGUE.values() for key in spec.required})
+"""Metadata keys that the catalogue requires of some event: what the picker offers."""
+EXPORTS = {Book.LOG: "exports.system_logs", Book.TRANSACTION_LOG: "exports.transactions"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A metadata key shown as a column, and the address without it."""
+
+    key: str
+    drop_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """One explorer's tools for the search being shown."""
+
+    book: Book
+    copy_href: str
+    csv_href: str
+    ndjson_href: str
+    columns: Sequence[Column]
+    column_keys: Sequence[str]
+    hidden: Sequence[Pair]
+
+    @staticmethod
+    def cell(row: Any, key: str) -> str:
+        """What a row shows in a column."""
+        return cell(row.details, key)
+
+
+def tools(explorer: Explorer, book: Book, search: Any, args: Any) -> Tools:
+    """The tools for a search. Raises BadParameter for columns that cannot be."""
+    fixed = frozen(pairs(), search.period, now=utc_now())
+    query = f"?{urlencode(fixed)}" if fixed else ""
+    whole = [pair for pair in pairs() if pair[0] != "limit"]
+    keys = parse_columns(args)
+    return Tools(
+        book=book,
+        copy_href=url_for(explorer.endpoint) + query,
+        csv_href=_export(book, ExportFormat.CSV, whole),
+        ndjson_href=_export(book, ExportFormat.NDJSON, whole),
+        columns=[Column(key, _without_column(explorer, keys, key)) for key in keys],
+        column_keys=COLUMN_KEYS,
+        hidden=pairs(),
+    )
+
+
+def _export(book: Book, kind: ExportFormat, given: Sequence[Pair]) -> str:
+    return f"{url_for(EXPORTS[book])}?{urlencode([*given, ('format', kind)])}"
+
+
+def _without_column(explorer: Explorer, keys: Sequence[str], gone: str) -> str:
+    left = ",".join(key for key in keys if key != gone)
+    others = [pair for pair in pairs() if pair[0] != COLUMNS]
+    return explorer.href([*others, (COLUMNS, left)] if left else others)

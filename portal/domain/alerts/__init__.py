@@ -1,0 +1,1 @@
+"""Alerts: when one begins and ends, who is told, and what an admin does about it."""
