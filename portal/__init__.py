@@ -12,6 +12,7 @@ from portal import cli
 from portal.audit import writer
 from portal.audit.spool import Spool
 from portal.blueprints import access, delivery, errors, filters, frame, limits
+from portal.blueprints.account import bp as account
 from portal.blueprints.alerts import bp as alerts
 from portal.blueprints.all_bookings import bp as all_bookings
 from portal.blueprints.api import bp as api
@@ -49,6 +50,7 @@ from portal.unit_of_work import Replica, let_go
 ROOT = Path(__file__).parent.parent
 BLUEPRINTS = (
     auth,
+    account,
     dashboard,
     search,
     logs,

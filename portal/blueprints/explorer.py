@@ -21,9 +21,6 @@ from portal.queries.search_forms import Pair as Pair
 
 PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
 """Parameters that say where one is and how one looks, not what one looks for."""
-CHART = ("on", "off")
-"""Drawn in the page itself; folded, and not asked for. Else it is drawn after the rows, by its own request."""
-
 SPANS = (
     ("now-1h", lazy_gettext("1 h")),
     ("now-24h", lazy_gettext("24 h")),
@@ -62,11 +59,12 @@ class Explorer:
     labels: Mapping[str, Any]
     invertible: tuple[str, ...]
     forms_at: Callable[[datetime, str], Forms]
+    keeps: tuple[str, ...] = ("chart",)
 
     def href(self, pairs: Iterable[Pair]) -> str:
-        """The explorer with these parameters; a folded chart stays folded."""
-        folded = [("chart", "off")] if request.args.get("chart") == "off" else []
-        query = urlencode([*pairs, *folded])
+        """The explorer with these parameters; a folded chart stays folded, and what is grouped by stays."""
+        ways = [(name, request.args.get(name, "")) for name in self.keeps]
+        query = urlencode([*pairs, *((name, way) for name, way in ways if way not in {"", "on"})])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
 
     def charting(self, state: str | None, *more: Pair) -> str:
@@ -83,6 +81,10 @@ class Explorer:
     def only(self, name: str, value: str) -> str:
         """The same search with one value in place of whatever it had of a parameter, be it in `q`."""
         return self.href([*self.forms().without(pairs(), name), (name, value)])
+
+    def choosing(self, *values: Pair) -> str:
+        """The same search with these values in place of whatever their parameters had."""
+        return self.href([*self.forms().without(pairs(), *(name for name, _ in values)), *values])
 
     def adding(self, name: str, value: str) -> str:
         """The same search with one more value."""
@@ -206,16 +208,6 @@ def paged(search: Search, session: Any) -> Page[Any]:
     except BadParameter as error:
         remember_way_back(error)
         raise
-
-
-def chart_state() -> str | None:
-    """What this address says of the chart. Raises BadParameter."""
-    state = request.args.get("chart")
-    if state is not None and state not in CHART:
-        error = BadParameter("chart", state, "on ou off")
-        remember_way_back(error)
-        raise error
-    return state
 
 
 def remember_way_back(error: BadParameter) -> None:

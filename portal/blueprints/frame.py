@@ -11,8 +11,7 @@ from portal.blueprints.access import READERS, SignedIn, person, settings
 from portal.blueprints.filters import LANGUAGES, select_timezone
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
-from portal.queries.alert_search import count_open
-from portal.queries.dashboard import count_to_approve, find_sending_pause
+from portal.queries.dashboard import Standing, find_standing
 from portal.unit_of_work import reading
 
 WITHIN = {"all_bookings": "payments"}
@@ -96,8 +95,9 @@ def frame() -> dict[str, Any]:
     """What base.html shows around every page."""
     somebody = person()
     liked = somebody.preferences if somebody else Preferences()
+    standing = find_standing(reading()) if somebody and somebody.role in READERS else None
     return {
-        "navigation": navigation(somebody),
+        "navigation": admin_navigation(standing) if standing else navigation(somebody),
         "environment_label": settings().environment_label,
         "sandbox_notice": settings().sandbox,
         "current_person": somebody,
@@ -114,7 +114,7 @@ def frame() -> dict[str, Any]:
         "utc_href": utc_href(),
         "replica_gone": g.get("replica_gone", False),
         "may_act": somebody is not None and somebody.role is Role.ADMIN,
-        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role in READERS else None,
+        "sending_pause": standing.pause if standing else None,
     }
 
 
@@ -122,15 +122,12 @@ def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:
     """The top bar of a role."""
     if somebody is None:
         return GUEST_NAVIGATION
-    if somebody.role is Role.CREATOR:
-        return CREATOR_NAVIGATION
-    return admin_navigation() if somebody.role in READERS else USER_NAVIGATION
+    return CREATOR_NAVIGATION if somebody.role is Role.CREATOR else USER_NAVIGATION
 
 
-def admin_navigation() -> Iterable[NavigationItem]:
+def admin_navigation(standing: Standing) -> Iterable[NavigationItem]:
     """The admin's top bar, with the number of payouts to approve and of alerts that nobody has taken on."""
-    waiting = g.to_approve if "to_approve" in g else count_to_approve(reading())
-    badges = {"payouts.index": waiting, "alerts.index": count_open(reading())}
+    badges = {"payouts.index": g.get("to_approve", standing.to_approve), "alerts.index": standing.open_alerts}
     for item in ADMIN_NAVIGATION:
         yield NavigationItem(item.label, item.endpoint, item.icon, item.key, badges.get(item.endpoint))
 

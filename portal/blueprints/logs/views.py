@@ -7,9 +7,11 @@ from flask import abort, render_template, request
 
 from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.access import READERS, requires
+from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
-from portal.blueprints.explorer import chart_state, hidden, paged, searched
+from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
+from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, neighbours
 from portal.blueprints.logs.charts import drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
@@ -19,9 +21,9 @@ from portal.blueprints.reading import tools
 from portal.blueprints.saved_views.menu import menu_of
 from portal.queries.exports import Book
 from portal.queries.live_tail import tail_place
-from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
+from portal.queries.log_entry import LogEntry, find_log, parse_row_id, same_request
 from portal.queries.log_search import LogSearch
-from portal.queries.paging import BadParameter, Cursor
+from portal.queries.paging import BadParameter
 from portal.queries.siblings import log_siblings
 from portal.queries.transaction_entry import transactions_of_request
 from portal.unit_of_work import reading, reading_books
@@ -65,12 +67,12 @@ def index() -> str:
 @requires(*READERS)
 def detail(row_id: str) -> str:
     """One event: alone, or as the fragment that opens below its row."""
-    searched(LogSearch, also=("partial",))
+    searched(LogSearch, also=("partial", NEWER, OLDER))
     number = parse_row_id(row_id)
     entry = find_log(reading(), number) if number is not None else None
     if entry is None:
         abort(404)
-    if request.args.get("partial") or request.headers.get("HX-Request"):
+    if request.args.get("partial") or (request.headers.get("HX-Request") and not asks_for_more()):
         return render_template("logs/_detail.html", **_detail(entry))
     return render_template("logs/detail.html", **_detail(entry), **_surroundings(entry))
 
@@ -93,17 +95,11 @@ def _detail(entry: LogEntry) -> dict[str, Any]:
 
 
 def _surroundings(entry: LogEntry) -> dict[str, Any]:
-    after, before = around(reading_books(), entry)
-    here = Cursor(entry.created_at, entry.id)
-    newer = Cursor(entry.created_at, entry.id, backwards=True)
     return {
+        **neighbours(entry),
         "siblings": log_siblings(reading_books(), entry),
         "labels": {key: label for key, (_, label) in THINGS.items()},
-        "after": after,
-        "before": before,
         "explorer": EXPLORER,
-        "older_href": EXPLORER.href([("cursor", here.encode())]),
-        "newer_href": EXPLORER.href([("cursor", newer.encode())]),
         "request_rows": same_request(reading_books(), entry.request_id),
         "request_transactions": transactions_of_request(reading_books(), entry.request_id),
     }

@@ -5,8 +5,9 @@ from typing import Any
 from flask import abort, render_template, request
 
 from portal.blueprints.access import READERS, requires
+from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
-from portal.blueprints.explorer import chart_state, hidden, paged, pairs, searched
+from portal.blueprints.explorer import hidden, paged, pairs, searched
 from portal.blueprints.metadata import raw_json, shown_metadata
 from portal.blueprints.reading import tools
 from portal.blueprints.saved_views.menu import menu_of
