@@ -11,6 +11,7 @@ from portal.blueprints.access import READERS, SignedIn, person, settings
 from portal.blueprints.filters import LANGUAGES, select_timezone
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
+from portal.domain.work import utc_now
 from portal.queries.dashboard import Standing, find_standing
 from portal.unit_of_work import reading
 
@@ -107,6 +108,7 @@ def frame() -> dict[str, Any]:
         "density": liked.density,
         "shortcuts": liked.shortcuts,
         "preferences_href": url_for("dashboard.preferences") if somebody else None,
+        "now_utc": utc_now,
         "help_href": url_for("dashboard.help_page") if somebody and somebody.role in READERS else None,
         "search_href": url_for("search.index") if somebody and somebody.role in READERS else None,
         "home_href": url_for("dashboard.home"),
