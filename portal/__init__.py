@@ -41,6 +41,7 @@ from portal.blueprints.webhooks import bp as webhook_pages
 from portal.config import Settings, load_settings
 from portal.database import DatabaseUrls, database_urls, patience
 from portal.database.revision import newest_revision
+from portal.database.stored_json import read_json
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
 from portal.jobs.notifier import AppriseNotifier
@@ -75,6 +76,7 @@ BLUEPRINTS = (
     health,
 )
 UNSIGNED_FORMS = (stripe_webhooks, cron)  # Stripe signs its posts itself; an outside clock knows a secret
+READING = {"json_deserializer": read_json}
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, "pool_pre_ping": True}
 APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_timeout": 5, "pool_pre_ping": True}
 MAX_FORM = 64 * 1024
@@ -113,7 +115,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
 def _replica(urls: DatabaseUrls) -> Replica | None:
     if urls.replica is None:
         return None
-    return Replica(create_engine(urls.replica, connect_args=patience(urls.replica), **POOL))
+    return Replica(create_engine(urls.replica, connect_args=patience(urls.replica), **READING, **POOL))
 
 
 def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
@@ -121,7 +123,7 @@ def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
         "SECRET_KEY": settings.secret_key,
         "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
         "SQLALCHEMY_DATABASE_URI": urls.app,
-        "SQLALCHEMY_ENGINE_OPTIONS": {**POOL, "connect_args": patience(urls.app)},
+        "SQLALCHEMY_ENGINE_OPTIONS": {**POOL, **READING, "connect_args": patience(urls.app)},
         "MAX_CONTENT_LENGTH": MAX_FORM,
         "MAX_FORM_MEMORY_SIZE": MAX_FORM,
         "MAX_FORM_PARTS": MAX_PARTS,

@@ -19,7 +19,6 @@ from portal.queries.paging import LIMITS, BadParameter, Page
 from portal.queries.search_forms import Forms
 from portal.queries.search_forms import Pair as Pair
 
-LEAST_TEXT, MOST_TEXT = 3, 120
 PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
 """Parameters that say where one is and how one looks, not what one looks for."""
 SPANS = (
@@ -173,16 +172,6 @@ class Explorer:
             return _search(kind, MultiDict(pill.kept)).finds_something(session)
         except BadParameter:
             return False
-
-
-def only_metadata(explorer: Explorer, value: Any, exclude: bool) -> str | None:
-    """The search that keeps only a metadata value or leaves it out; None where text cannot say it."""
-    text = str(value)
-    sayable = LEAST_TEXT <= len(text) <= MOST_TEXT and not isinstance(value, bool) and value is not None
-    if '"' in text or "\n" in text or not sayable:
-        return None
-    q = f'{request.args.get("q", "")} {"-" if exclude else ""}"{text}"'.strip()
-    return explorer.only("q", q)
 
 
 def pairs() -> list[Pair]:

@@ -22,6 +22,8 @@ from portal.blueprints.moments import (
     relative_time,
     stamp,
 )
+from portal.blueprints.stacks import stack_lines
+from portal.blueprints.visible import visible
 from portal.domain.money import to_decimal
 
 LANGUAGES = {"fr": "Français", "en": "English"}
@@ -39,6 +41,8 @@ def register(app: Flask) -> None:
     app.add_template_filter(middle)
     app.add_template_filter(percent)
     app.add_template_filter(duration_ms)
+    app.add_template_filter(stack_lines)
+    app.add_template_filter(visible)
     app.add_template_filter(stamp)
     app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"] = spoken
 

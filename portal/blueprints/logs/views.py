@@ -8,7 +8,7 @@ from flask import abort, render_template, request
 from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.access import READERS, requires
 from portal.blueprints.chart import chart_state
-from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
+from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
 from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, neighbours
@@ -16,6 +16,7 @@ from portal.blueprints.logs.charts import drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, chips, metadata_filter
+from portal.blueprints.metadata import raw_json, shown_metadata
 from portal.blueprints.reading import tools
 from portal.blueprints.saved_views.menu import menu_of
 from portal.queries.exports import Book
@@ -23,6 +24,7 @@ from portal.queries.live_tail import tail_place
 from portal.queries.log_entry import LogEntry, find_log, parse_row_id, same_request
 from portal.queries.log_search import LogSearch
 from portal.queries.paging import BadParameter
+from portal.queries.siblings import log_siblings
 from portal.queries.transaction_entry import transactions_of_request
 from portal.unit_of_work import reading, reading_books
 
@@ -87,15 +89,16 @@ def _detail(entry: LogEntry) -> dict[str, Any]:
         "things": things_in(entry.details),
         "changes": changes_in(entry.details),
         "stack": stack_of(entry.details),
-        "facts": facts_in(entry.details),
-        "raw": raw_text(entry.details),
-        "filter_href": metadata_filter,
+        "facts": shown_metadata(facts_in(entry.details), metadata_filter),
+        "raw": raw_json(entry.details),
     }
 
 
 def _surroundings(entry: LogEntry) -> dict[str, Any]:
     return {
         **neighbours(entry),
+        "siblings": log_siblings(reading_books(), entry),
+        "labels": {key: label for key, (_, label) in THINGS.items()},
         "explorer": EXPLORER,
         "request_rows": same_request(reading_books(), entry.request_id),
         "request_transactions": transactions_of_request(reading_books(), entry.request_id),
