@@ -13,7 +13,7 @@ const setTheme = (button) => {
   const theme = button.dataset.themeChoice;
   if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
   markTheme();
-  if ("account" in root.dataset) fetch(button.form.action, { method: "POST", body: new FormData(button.form, button), redirect: "manual" });
+  if ("account" in root.dataset) fetch(button.form.action, { method: "POST", body: new URLSearchParams(new FormData(button.form, button)), redirect: "manual" });
   else try { localStorage.setItem("theme", theme); } catch { /* storage refused: this page only */ }
 };
 markTheme();
