@@ -25,6 +25,8 @@ PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "e
 CHART = ("on", "off")
 """Drawn in the page itself; folded, and not asked for. Else it is drawn after the rows, by its own request."""
 
+MOST_SUSPECTS = 8
+"""Filters of which each costs a query to find out whether it alone empties a page."""
 SPANS = (
     ("now-1h", lazy_gettext("1 h")),
     ("now-24h", lazy_gettext("24 h")),
@@ -162,9 +164,10 @@ class Explorer:
 
     def culprits(self, kind: SearchType[Search], session: Any) -> list[Pill]:
         """The filters that alone empty the page: without one of them there is something to see."""
-        if len(self.pills()) < 2:
+        pills = self.pills()
+        if not 2 <= len(pills) <= MOST_SUSPECTS:
             return []
-        return [pill for pill in self.pills() if self._revives(pill, kind, session)]
+        return [pill for pill in pills if self._revives(pill, kind, session)]
 
     def _revives(self, pill: Pill, kind: SearchType[Search], session: Any) -> bool:
         try:
