@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flask import Flask
+from flask.logging import default_handler
 from sqlalchemy import create_engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import cli
-from portal.audit import writer
+from portal.audit import stderr, writer
 from portal.audit.spool import Spool
 from portal.blueprints import access, delivery, errors, filters, frame, limits
+from portal.blueprints.account import bp as account
 from portal.blueprints.alerts import bp as alerts
 from portal.blueprints.all_bookings import bp as all_bookings
 from portal.blueprints.api import bp as api
@@ -30,6 +32,7 @@ from portal.blueprints.market import bp as market
 from portal.blueprints.offers import bp as offers
 from portal.blueprints.payments import bp as payments
 from portal.blueprints.payouts import bp as payouts
+from portal.blueprints.saved_views import bp as saved_views
 from portal.blueprints.search import bp as search
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
@@ -38,6 +41,7 @@ from portal.blueprints.webhooks import bp as webhook_pages
 from portal.config import Settings, load_settings
 from portal.database import DatabaseUrls, database_urls, patience
 from portal.database.revision import newest_revision
+from portal.database.stored_json import read_json
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
 from portal.jobs.notifier import AppriseNotifier
@@ -47,11 +51,13 @@ from portal.unit_of_work import Replica, let_go
 ROOT = Path(__file__).parent.parent
 BLUEPRINTS = (
     auth,
+    account,
     dashboard,
     search,
     logs,
     transactions,
     exports,
+    saved_views,
     traces,
     payouts,
     payments,
@@ -70,6 +76,7 @@ BLUEPRINTS = (
     health,
 )
 UNSIGNED_FORMS = (stripe_webhooks, cron)  # Stripe signs its posts itself; an outside clock knows a secret
+READING = {"json_deserializer": read_json}
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, "pool_pre_ping": True}
 APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_timeout": 5, "pool_pre_ping": True}
 MAX_FORM = 64 * 1024
@@ -82,6 +89,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     urls = database_urls(settings)
     app = Flask(__name__)
     app.config.from_mapping(_flask_config(settings, urls))
+    stderr.redact(default_handler)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the specification's own order
     app.extensions["settings"] = settings
     app.extensions["database_urls"] = urls
@@ -107,7 +115,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
 def _replica(urls: DatabaseUrls) -> Replica | None:
     if urls.replica is None:
         return None
-    return Replica(create_engine(urls.replica, connect_args=patience(urls.replica), **POOL))
+    return Replica(create_engine(urls.replica, connect_args=patience(urls.replica), **READING, **POOL))
 
 
 def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
@@ -115,7 +123,7 @@ def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
         "SECRET_KEY": settings.secret_key,
         "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
         "SQLALCHEMY_DATABASE_URI": urls.app,
-        "SQLALCHEMY_ENGINE_OPTIONS": {**POOL, "connect_args": patience(urls.app)},
+        "SQLALCHEMY_ENGINE_OPTIONS": {**POOL, **READING, "connect_args": patience(urls.app)},
         "MAX_CONTENT_LENGTH": MAX_FORM,
         "MAX_FORM_MEMORY_SIZE": MAX_FORM,
         "MAX_FORM_PARTS": MAX_PARTS,

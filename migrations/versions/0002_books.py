@@ -102,7 +102,17 @@ create index ix_transaction_log_entity_type on transaction_log (entity_type, cre
 create index ix_transaction_log_request on transaction_log (request_id);
 """
 
-TRACED = ("payoutId", "bookingId", "paymentId", "refundId", "disputeId", "offerId", "creatorId", "eventId", "runId")
+TRACED = (
+    "payoutId",
+    "bookingId",
+    "paymentId",
+    "refundId",
+    "disputeId",
+    "offerId",
+    "creatorId",
+    "eventId",
+    "runId",
+)
 OWNERS = ("payment_id", "payout_id", "refund_id", "stripe_event_id")
 
 TRIGRAMS = """

@@ -1,142 +1,34 @@
-"""Who is asking, and whether they may: sessions, roles, request ids, safe returns."""
+"""Whether somebody may: roles, second factors, request ids, safe returns."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec
 from urllib.parse import urlencode, urlsplit
-from uuid import UUID
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
-from flask_login import current_user
+from flask import Flask, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from portal.audit.actor import Actor, begin_operation, remember_auditor
+from portal.audit.actor import Actor, begin_operation
 from portal.audit.system_log import log_error, log_warning
-from portal.config import Settings
-from portal.domain.gateway import StripeGateway
-from portal.domain.people import (
-    SEEN_EVERY,
-    Browser,
-    Limits,
-    LogActor,
-    Role,
-    creator_of,
-    find_session,
-    touch_session,
-)
-from portal.domain.preferences import Preferences, preferences_of
-from portal.domain.work import utc_now
-from portal.unit_of_work import reading, unit_of_work
+from portal.blueprints.signed_in import SignedIn as SignedIn
+from portal.blueprints.signed_in import browser as browser
+from portal.blueprints.signed_in import gateway as gateway
+from portal.blueprints.signed_in import load_signed_in as load_signed_in
+from portal.blueprints.signed_in import me as me
+from portal.blueprints.signed_in import person as person
+from portal.blueprints.signed_in import session_limits as session_limits
+from portal.blueprints.signed_in import settings as settings
+from portal.blueprints.signed_in import wants_json as wants_json
+from portal.domain.doors.second_factor import factor_of
+from portal.domain.errors import SecondFactorRefused
+from portal.domain.people import LogActor, Role
+from portal.unit_of_work import reading
 
 READERS = (Role.ADMIN, Role.AUDITOR)
 """Who may read what admins read."""
 
 P = ParamSpec("P")
 View = Callable[P, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """The person behind a live session, as Flask-Login wants one."""
-
-    token: str
-    user_id: UUID
-    creator_id: UUID | None
-    name: str
-    email: str
-    role: Role
-    preferences: Preferences
-    is_authenticated: bool = True
-    is_active: bool = True
-    is_anonymous: bool = False
-
-    def get_id(self) -> str:
-        """The session's token: signing out ends it wherever the cookie was copied."""
-        return self.token
-
-    @property
-    def timezone(self) -> str:
-        """The zone this browser shows: UTC while switched to it, else the person's own."""
-        return "UTC" if session.get("utc") else self.preferences.timezone
-
-    @property
-    def actor(self) -> Actor:
-        """This person in audit rows: creators by their creator's id."""
-        return Actor(
-            kind=self.role.actor,
-            id=str(self.creator_id or self.user_id),
-            user_id=self.user_id,
-            name=self.name,
-            email=self.email,
-            ip_address=browser().ip_address,
-            user_agent=browser().user_agent,
-        )
-
-
-def load_signed_in(token: str) -> SignedIn | None:
-    """The person of a session token, or None when it ended, or cannot be looked up."""
-    if g.get("database_gone"):
-        return None
-    now = utc_now()
-    row = find_session(reading(), token, limits=session_limits(), now=now)
-    if row is None:
-        return None
-    creator = creator_of(reading(), row.user_id) if row.user.role is Role.CREATOR else None
-    user = row.user
-    person = SignedIn(
-        token=token,
-        user_id=user.id,
-        creator_id=creator.id if creator else None,
-        name=user.name,
-        email=user.email,
-        role=Role(user.role),
-        preferences=preferences_of(user),
-    )
-    if person.role is Role.AUDITOR:
-        remember_auditor(str(user.id))
-    if now - row.seen_at > SEEN_EVERY:
-        with unit_of_work() as session:
-            touch_session(session, row.token_hash, now=now)
-    return person
-
-
-def person() -> SignedIn | None:
-    """Whoever is signed in; nobody once this request has found the database gone."""
-    if g.get("database_gone"):
-        return None
-    return cast(SignedIn, current_user) if current_user.is_authenticated else None
-
-
-def me() -> SignedIn:
-    """Whoever is signed in, in a view that requires somebody."""
-    return cast(SignedIn, current_user)
-
-
-def settings() -> Settings:
-    """The application's settings."""
-    return cast(Settings, current_app.extensions["settings"])
-
-
-def gateway() -> StripeGateway:
-    """The application's way to Stripe."""
-    return cast(StripeGateway, current_app.extensions["stripe_gateway"])
-
-
-def session_limits() -> Limits:
-    """How long sessions live here."""
-    return Limits(idle=settings().idle_limit, absolute=settings().session_limit)
-
-
-def browser() -> Browser:
-    """Where this request comes from."""
-    agent = request.headers.get("User-Agent")
-    return Browser(ip_address=request.remote_addr, user_agent=agent[:400] if agent else None)
-
-
-def wants_json() -> bool:
-    """True for the calls of other programs."""
-    return request.path.startswith("/api/")
 
 
 def requires(*roles: Role) -> Callable[[View[P]], View[P]]:
@@ -151,11 +43,27 @@ def requires(*roles: Role) -> Callable[[View[P]], View[P]]:
             if somebody.role not in roles:
                 _record_denied(somebody.actor, roles)
                 abort(403)
+            if somebody.role in READERS and _lacks_second_factor(somebody, roles):
+                return _to_second_factor()
             return view(*args, **kwargs)
 
         return guarded
 
     return guard
+
+
+def _lacks_second_factor(somebody: SignedIn, roles: tuple[Role, ...]) -> bool:
+    """Whether a second factor must be set first; for pages of every role, its own among them, it need not."""
+    if not settings().admins_need_second_factor or not set(roles) <= set(READERS):
+        return False
+    return factor_of(reading(), somebody.user_id) is None
+
+
+def _to_second_factor() -> BaseResponse:
+    if wants_json():
+        message = "Activez d’abord un second facteur."
+        raise SecondFactorRefused(message, event="USER_SECOND_FACTOR_ENABLED", status=403)
+    return redirect(url_for("account.second_factor"))
 
 
 def _to_sign_in() -> BaseResponse:

@@ -1,6 +1,6 @@
 """What a row of the books is about: the things it names, each with the links to the rest of their life."""
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,9 @@ SAME: Mapping[str, Any] = {
 }
 KIND_LABELS = dict(THINGS.values()) | {"request": lazy_gettext("Requête")}
 LONGEST_ID = 200
+MOST_CHANGES = 50
+CHANGE = re.compile(r"(?P<name>[^:]{1,80}): (?P<before>.*) → (?P<after>.*)", re.DOTALL)
+BEFORE_AFTER = (("from", "to"), ("before", "after"), ("old", "new"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +79,33 @@ def facts_in(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if not (shown_apart and value == shown_apart)}
 
 
-def raw_text(metadata: Mapping[str, Any]) -> str:
-    """The metadata as JSON for people."""
-    return json.dumps(metadata, ensure_ascii=False, indent=2, sort_keys=True)
-
-
 def changes_in(metadata: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """What a row says changed: name, before, after, from previousStatus and newStatus and their like."""
+    """What a row says changed: name, before, after; from previousStatus and newStatus, or `changes`."""
     names = [key.removeprefix("previous") for key in metadata if key.startswith("previous")]
-    return [
+    pairs = [
         (name[:1].lower() + name[1:], metadata[f"previous{name}"], metadata[f"new{name}"])
         for name in names
         if name and f"new{name}" in metadata
     ]
+    return [*pairs, *_listed(metadata.get("changes"))][:MOST_CHANGES]
+
+
+def _listed(changes: Any) -> list[tuple[str, Any, Any]]:
+    """Lines such as `price: 60.00 → 55.00`, or an object of pairs: {"price": {"from": 60, "to": 55}}."""
+    if isinstance(changes, list):
+        lines = [CHANGE.fullmatch(line) for line in changes if isinstance(line, str)]
+        return [(line["name"], line["before"], line["after"]) for line in lines if line]
+    if not isinstance(changes, Mapping):
+        return []
+    pairs = ((name, _pair(change)) for name, change in changes.items())
+    return [(name, *pair) for name, pair in pairs if pair]
+
+
+def _pair(change: Any) -> tuple[Any, Any] | None:
+    if isinstance(change, list) and len(change) == 2:
+        return change[0], change[1]
+    if isinstance(change, Mapping):
+        for before, after in BEFORE_AFTER:
+            if before in change and after in change:
+                return change[before], change[after]
+    return None

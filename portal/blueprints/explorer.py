@@ -19,12 +19,8 @@ from portal.queries.paging import LIMITS, BadParameter, Page
 from portal.queries.search_forms import Forms
 from portal.queries.search_forms import Pair as Pair
 
-LEAST_TEXT, MOST_TEXT = 3, 120
 PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
 """Parameters that say where one is and how one looks, not what one looks for."""
-CHART = ("on", "off")
-"""Drawn in the page itself; folded, and not asked for. Else it is drawn after the rows, by its own request."""
-
 MOST_SUSPECTS = 8
 """Filters of which each costs a query to find out whether it alone empties a page."""
 SPANS = (
@@ -65,11 +61,12 @@ class Explorer:
     labels: Mapping[str, Any]
     invertible: tuple[str, ...]
     forms_at: Callable[[datetime, str], Forms]
+    keeps: tuple[str, ...] = ("chart",)
 
     def href(self, pairs: Iterable[Pair]) -> str:
-        """The explorer with these parameters; a folded chart stays folded."""
-        folded = [("chart", "off")] if request.args.get("chart") == "off" else []
-        query = urlencode([*pairs, *folded])
+        """The explorer with these parameters; a folded chart stays folded, and what is grouped by stays."""
+        ways = [(name, request.args.get(name, "")) for name in self.keeps]
+        query = urlencode([*pairs, *((name, way) for name, way in ways if way not in {"", "on"})])
         return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
 
     def charting(self, state: str | None, *more: Pair) -> str:
@@ -86,6 +83,10 @@ class Explorer:
     def only(self, name: str, value: str) -> str:
         """The same search with one value in place of whatever it had of a parameter, be it in `q`."""
         return self.href([*self.forms().without(pairs(), name), (name, value)])
+
+    def choosing(self, *values: Pair) -> str:
+        """The same search with these values in place of whatever their parameters had."""
+        return self.href([*self.forms().without(pairs(), *(name for name, _ in values)), *values])
 
     def adding(self, name: str, value: str) -> str:
         """The same search with one more value."""
@@ -176,16 +177,6 @@ class Explorer:
             return False
 
 
-def only_metadata(explorer: Explorer, value: Any, exclude: bool) -> str | None:
-    """The search that keeps only a metadata value or leaves it out; None where text cannot say it."""
-    text = str(value)
-    sayable = LEAST_TEXT <= len(text) <= MOST_TEXT and not isinstance(value, bool) and value is not None
-    if '"' in text or "\n" in text or not sayable:
-        return None
-    q = f'{request.args.get("q", "")} {"-" if exclude else ""}"{text}"'.strip()
-    return explorer.only("q", q)
-
-
 def pairs() -> list[Pair]:
     """This page's filters as its address gives them, blanks and the place left out."""
     return [(k, v) for k, v in request.args.items(multi=True) if v.strip() and k not in PLACE]
@@ -220,16 +211,6 @@ def paged(search: Search, session: Any) -> Page[Any]:
     except BadParameter as error:
         remember_way_back(error)
         raise
-
-
-def chart_state() -> str | None:
-    """What this address says of the chart. Raises BadParameter."""
-    state = request.args.get("chart")
-    if state is not None and state not in CHART:
-        error = BadParameter("chart", state, "on ou off")
-        remember_way_back(error)
-        raise error
-    return state
 
 
 def remember_way_back(error: BadParameter) -> None:

@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from babel import Locale
 from babel.numbers import format_currency
-from flask import Flask, g, request, session
+from flask import Flask, request, session
 from flask_babel import format_decimal, get_locale, get_translations
+from markupsafe import Markup
 
 from portal.blueprints.access import person
 from portal.blueprints.moments import (
@@ -17,7 +20,10 @@ from portal.blueprints.moments import (
     local_datetime,
     local_datetime_ms,
     relative_time,
+    stamp,
 )
+from portal.blueprints.stacks import stack_lines
+from portal.blueprints.visible import visible
 from portal.domain.money import to_decimal
 
 LANGUAGES = {"fr": "Français", "en": "English"}
@@ -35,20 +41,21 @@ def register(app: Flask) -> None:
     app.add_template_filter(middle)
     app.add_template_filter(percent)
     app.add_template_filter(duration_ms)
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension's own
-        lambda words: _translations().ugettext(words),
-        lambda one, many, n: _translations().ungettext(one, many, n),
-        newstyle=True,
-    )
+    app.add_template_filter(stack_lines)
+    app.add_template_filter(visible)
+    app.add_template_filter(stamp)
+    app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"] = spoken
 
 
-def _translations() -> Any:
-    """The request's translations; a page asks for hundreds of words, and Flask-Babel looks them up each time."""
-    locale, (known, found) = get_locale(), g.get("translations", (None, None))
-    if known is not locale:
-        found = get_translations()
-        g.translations = (locale, found)
-    return found
+def spoken(words: str, /, **given: Any) -> Markup:
+    """What `_()` says in templates, which ask for a hundred words a page: as Jinja's own, looked up once."""
+    said = _said(get_locale().language, words)
+    return said % given
+
+
+@lru_cache(maxsize=8192)
+def _said(language: str, words: str) -> Markup:  # noqa: ARG001 -- the translation is this language's
+    return Markup(get_translations().ugettext(words))  # noqa: S704 -- the catalogue's words, as Jinja has them
 
 
 def select_locale() -> str:
@@ -75,7 +82,12 @@ def money(amount_minor: int | None, currency: str | None) -> str:
     """Minor units as an amount with its currency, in the reader's language."""
     if amount_minor is None or currency is None:
         return "—"
-    shown = format_currency(to_decimal(amount_minor, currency), currency, locale=get_locale())
+    return _amount(amount_minor, currency, get_locale())
+
+
+@lru_cache(maxsize=4096)
+def _amount(amount_minor: int, currency: str, locale: Locale) -> str:
+    shown = format_currency(to_decimal(amount_minor, currency), currency, locale=locale)
     return shown.replace("-", "\u2212")
 
 

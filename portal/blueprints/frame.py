@@ -11,8 +11,8 @@ from portal.blueprints.access import READERS, SignedIn, person, settings
 from portal.blueprints.filters import LANGUAGES, select_timezone
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
-from portal.queries.alert_search import count_open
-from portal.queries.dashboard import count_to_approve, find_sending_pause
+from portal.domain.work import utc_now
+from portal.queries.dashboard import Standing, find_standing
 from portal.unit_of_work import reading
 
 WITHIN = {"all_bookings": "payments"}
@@ -59,8 +59,8 @@ class NavigationItem:
 
 
 ADMIN_NAVIGATION = (
-    NavigationItem(lazy_gettext("Vue d’ensemble"), "dashboard.admin", "layout-dashboard", "o"),
-    NavigationItem(lazy_gettext("Journal système"), "logs.index", "scroll-text", "l"),
+    NavigationItem(lazy_gettext("Accueil"), "dashboard.admin", "layout-dashboard", "o"),
+    NavigationItem(lazy_gettext("Journal"), "logs.index", "scroll-text", "l"),
     NavigationItem(lazy_gettext("Transactions"), "transactions.index", "arrow-left-right", "t"),
     NavigationItem(lazy_gettext("Payouts"), "payouts.index", "banknote", "v"),
     NavigationItem(lazy_gettext("Créateurs"), "creators.index", "users", "c"),
@@ -96,8 +96,9 @@ def frame() -> dict[str, Any]:
     """What base.html shows around every page."""
     somebody = person()
     liked = somebody.preferences if somebody else Preferences()
+    standing = find_standing(reading()) if somebody and somebody.role in READERS else None
     return {
-        "navigation": navigation(somebody),
+        "navigation": admin_navigation(standing) if standing else navigation(somebody),
         "environment_label": settings().environment_label,
         "sandbox_notice": settings().sandbox,
         "current_person": somebody,
@@ -107,6 +108,7 @@ def frame() -> dict[str, Any]:
         "density": liked.density,
         "shortcuts": liked.shortcuts,
         "preferences_href": url_for("dashboard.preferences") if somebody else None,
+        "now_utc": utc_now,
         "help_href": url_for("dashboard.help_page") if somebody and somebody.role in READERS else None,
         "search_href": url_for("search.index") if somebody and somebody.role in READERS else None,
         "home_href": url_for("dashboard.home"),
@@ -114,7 +116,7 @@ def frame() -> dict[str, Any]:
         "utc_href": utc_href(),
         "replica_gone": g.get("replica_gone", False),
         "may_act": somebody is not None and somebody.role is Role.ADMIN,
-        "sending_pause": find_sending_pause(reading()) if somebody and somebody.role in READERS else None,
+        "sending_pause": standing.pause if standing else None,
     }
 
 
@@ -122,15 +124,12 @@ def navigation(somebody: SignedIn | None) -> Iterable[NavigationItem]:
     """The top bar of a role."""
     if somebody is None:
         return GUEST_NAVIGATION
-    if somebody.role is Role.CREATOR:
-        return CREATOR_NAVIGATION
-    return admin_navigation() if somebody.role in READERS else USER_NAVIGATION
+    return CREATOR_NAVIGATION if somebody.role is Role.CREATOR else USER_NAVIGATION
 
 
-def admin_navigation() -> Iterable[NavigationItem]:
+def admin_navigation(standing: Standing) -> Iterable[NavigationItem]:
     """The admin's top bar, with the number of payouts to approve and of alerts that nobody has taken on."""
-    waiting = g.to_approve if "to_approve" in g else count_to_approve(reading())
-    badges = {"payouts.index": waiting, "alerts.index": count_open(reading())}
+    badges = {"payouts.index": g.get("to_approve", standing.to_approve), "alerts.index": standing.open_alerts}
     for item in ADMIN_NAVIGATION:
         yield NavigationItem(item.label, item.endpoint, item.icon, item.key, badges.get(item.endpoint))
 

@@ -16,6 +16,11 @@ class RowLinks:
         """The page with a row opened in place, or closed again."""
         return f"{self.closed if is_open else f'{self.opening}{row_id}'}#log-{row_id}"
 
+    def around(self, row_id: int) -> str:
+        """The neighbours of a row; the search stays in the address, set aside."""
+        query = self.query.removesuffix("partial=1").removesuffix("&")
+        return f"{self.fragments}{row_id}{'?' if query else ''}{query}#around"
+
     def fragment(self, row_id: int) -> str:
         """The fragment that opens below a row, with the search that its links narrow."""
         return f"{self.fragments}{row_id}?{self.query}"

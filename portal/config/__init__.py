@@ -14,6 +14,7 @@ from portal.config.values import Values, is_weak
 SANDBOX_KEY = "sk_test_sandbox"
 DEFAULT_SANDBOX_URL = "http://127.0.0.1:8001"
 LONGEST_MINUTES = 1380
+WEEK_OF_MINUTES = 10_080
 MOST_PROXIES = 10
 NEAR = ("127.0.0.1", "localhost")
 POLICY_DAYS = {"INFO": 30, "WARNING": 60, "ERROR": 90}
@@ -52,6 +53,7 @@ class Settings:
     alert_targets: tuple[str, ...] = field(repr=False)
     alert_quiet: timedelta
     payout_auto_approve_limit: Decimal
+    payout_two_admins_above: Decimal | None
     payout_retype_above: Decimal
     platform_fee_percent: Decimal
     booking_unpaid_for: timedelta
@@ -62,6 +64,7 @@ class Settings:
     stripe_timeout: timedelta
     idle_limit: timedelta
     session_limit: timedelta
+    admins_need_second_factor: bool
 
     @property
     def sandbox(self) -> bool:
@@ -119,6 +122,7 @@ class _Reader(Values):
             alert_targets=self.targets(),
             alert_quiet=self.minutes("ALERT_QUIET_MINUTES", 60),
             payout_auto_approve_limit=self.decimal("PAYOUT_AUTO_APPROVE_LIMIT", "0"),
+            payout_two_admins_above=self.two_admins_above(),
             payout_retype_above=self.decimal("PAYOUT_RETYPE_ABOVE", "1000"),
             platform_fee_percent=self.decimal("PLATFORM_FEE_PERCENT", "15", most=Decimal(100)),
             booking_unpaid_for=self.minutes("BOOKING_UNPAID_MINUTES", 30),
@@ -127,9 +131,24 @@ class _Reader(Values):
             retention_days=self.retention(),
             retention_below_policy=self.below_policy,
             stripe_timeout=timedelta(seconds=float(self.decimal("STRIPE_TIMEOUT", "20", most=Decimal(55)))),
-            idle_limit=timedelta(hours=8),
-            session_limit=timedelta(days=7),
+            idle_limit=timedelta(minutes=self.whole("SESSION_IDLE_MINUTES", 480, "minutes", 5, WEEK_OF_MINUTES)),
+            session_limit=timedelta(hours=self.whole("SESSION_HOURS", 168, "hours", 1, 720)),
+            admins_need_second_factor=self.second_factor() == "required",
         )
+
+    def two_admins_above(self) -> Decimal | None:
+        """Above which amount a payout needs two admins; no amount may be approved by nobody that needs two."""
+        if not self.environ.get("PAYOUT_TWO_ADMINS_ABOVE"):
+            return None
+        above = self.decimal("PAYOUT_TWO_ADMINS_ABOVE", "0")
+        if above < self.decimal("PAYOUT_AUTO_APPROVE_LIMIT", "0"):
+            self.errors.append("PAYOUT_TWO_ADMINS_ABOVE: is below PAYOUT_AUTO_APPROVE_LIMIT")
+        return above
+
+    def second_factor(self) -> str:
+        """Whether admins and auditors must have a second factor: in production unless it says otherwise."""
+        choices = ("required", "optional")
+        return self.choice("ADMIN_SECOND_FACTOR", choices, choices[0] if self.production else choices[1])
 
     def refuse_disabled_login(self) -> None:
         if self.environ.get("LOGIN_DISABLED"):

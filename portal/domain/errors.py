@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 
@@ -79,7 +81,55 @@ class PaymentRefused(DomainError):
     """A rule refused the payment of a booking, or Stripe did."""
 
 
+class ViewRefused(DomainError):
+    """A rule refused what somebody wanted of a saved view."""
+
+
 class SignInRefused(DomainError):
     """The e-mail address and password do not open a session."""
 
     status = 401
+
+
+class CodeWanted(DomainError):
+    """The password is right; a code is wanted too. `proof` stands for the password until it comes."""
+
+    status = 401
+
+    def __init__(self, proof: str) -> None:
+        message = "Donnez le code de votre application, ou un code de récupération."
+        super().__init__(message, event="USER_LOGIN_FAILED")
+        self.proof = proof
+
+
+class TooManyGuesses(DomainError):
+    """Too many wrong guesses came before; after `seconds` the next one is looked at."""
+
+    status = 429
+
+    def __init__(self, wait: timedelta) -> None:
+        self.seconds = max(1, ceil(wait.total_seconds()))
+        many = self.seconds >= 120
+        message = (
+            "Trop d’essais : réessayez dans %(n)s minutes." if many else "Trop d’essais : réessayez dans %(n)s s."
+        )
+        words = {"n": ceil(self.seconds / 60) if many else self.seconds}
+        super().__init__(message, event="USER_LOGIN_DELAYED", words=words)
+
+
+class ConfirmationWanted(DomainError):
+    """The sign-in is too long ago for what was asked."""
+
+    status = 403
+
+
+class SecondFactorRefused(DomainError):
+    """A rule refused something about a second factor."""
+
+
+class PasswordRefused(DomainError):
+    """A password that cannot be chosen, or is not the right one."""
+
+
+class UserRefused(DomainError):
+    """A rule refused something about somebody's account."""

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from portal.models.currency import exponent, to_minor
+from portal.models.currency import exponent
 from portal.models.currency import to_decimal as to_decimal
+from portal.models.currency import to_minor as to_minor
 
 MOST_MINOR = 99_999_999
 """Stripe takes at most eight digits of minor units. Source: Stripe, Supported currencies, maximum amounts."""

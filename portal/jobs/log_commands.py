@@ -15,13 +15,16 @@ from portal.domain.jobs import JobRefused
 from portal.domain.log_cleanup import asks, confirm_cleanup, ordinary
 from portal.domain.work import utc_now
 from portal.jobs import keep_partitions
+from portal.jobs.book_reading import export, search, verify_export
 from portal.jobs.cleanup_logs import deleted_key
 from portal.jobs.desk import Desk
 from portal.queries.job_search import RunState, find_run
 from portal.queries.log_retention import JOB, deleted_before, due_by_level, due_weeks
 from portal.unit_of_work import reading, unit_of_work
 
-logs = AppGroup("logs", help="The system log.")
+logs = AppGroup("logs", help="The two books: search, export, retention.")
+for _command in (search, export, verify_export):
+    logs.add_command(_command)
 REASON = "flask logs cleanup --confirm"
 
 

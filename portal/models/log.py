@@ -66,6 +66,8 @@ class Log(Base):
         Index("ix_log_request", "request_id"),
         Index("ix_log_txid", "txid"),
         *map(_traced, TRACED_KEYS),
+        Index("ix_log_violation", "created_at", "id",
+              postgresql_where=text("metadata ? 'catalogueViolation'")),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )  # fmt: skip
 

@@ -61,6 +61,16 @@ def _owned(column: str) -> Index:
     return Index(f"ix_transaction_log_{column}", column, "created_at", "id", postgresql_where=where)
 
 
+NAMED_KEYS = ("bookingId", "creatorId", "offerId", "runId", "userId")
+"""What only the metadata names; each key has its own partial index."""
+
+
+def _named(key: str) -> Index:
+    value = text(f"(metadata ->> '{key}')")
+    where = text(f"metadata ->> '{key}' is not null")
+    return Index(f"ix_transaction_log_{key.lower()}", value, "created_at", "id", postgresql_where=where)
+
+
 class TransactionLog(Base):
     """One financial event, partitioned by month; `amount_minor` in minor units of `currency`."""
 
@@ -74,6 +84,7 @@ class TransactionLog(Base):
         Index("ix_transaction_log_entity_type", "entity_type", "created_at", "id"),
         Index("ix_transaction_log_request", "request_id"),
         *map(_owned, ("payment_id", "payout_id", "refund_id", "stripe_event_id")),
+        *map(_named, NAMED_KEYS),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )
 

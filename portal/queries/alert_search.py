@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.models import Alert as Alert
@@ -47,12 +47,6 @@ def open_alerts(session: Session) -> Sequence[Alert]:
     """What is wrong now, the newest first."""
     query = select(Alert).where(Alert.resolved_at.is_(None)).order_by(Alert.opened_at.desc(), Alert.id)
     return session.scalars(query.execution_options(populate_existing=True)).all()
-
-
-def count_open(session: Session) -> int:
-    """How many alerts nobody has taken on."""
-    waits = (Alert.resolved_at.is_(None), Alert.acknowledged_at.is_(None))
-    return session.scalar(select(func.count()).select_from(Alert).where(*waits)) or 0
 
 
 def find_alert(session: Session, alert_id: UUID) -> Alert | None:

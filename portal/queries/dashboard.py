@@ -1,14 +1,15 @@
 """What the overview answers: what needs somebody now, and whether the portal itself is well."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from portal.models import JobRun, Payout, PayoutStatus, Setting
+from portal.models import Alert, JobRun, Payout, PayoutStatus, Setting
 from portal.models.job_run import LATE_SETTING
 from portal.models.setting import SENDING_PAUSED
 
@@ -25,16 +26,32 @@ class SendingPause:
 def find_sending_pause(session: Session) -> SendingPause | None:
     """The pause of all sending, if there is one."""
     setting = session.get(Setting, SENDING_PAUSED, populate_existing=True)
-    if setting is None:
+    return _pause(setting.value if setting else None)
+
+
+def _pause(value: Mapping[str, Any] | None) -> SendingPause | None:
+    if value is None:
         return None
-    value = setting.value
     return SendingPause(str(value["reason"]), datetime.fromisoformat(value["since"]), str(value["by"]))
 
 
-def count_to_approve(session: Session) -> int:
-    """How many payouts wait for a decision."""
-    query = select(func.count()).select_from(Payout).where(Payout.status == PayoutStatus.REQUESTED)
-    return session.scalar(query) or 0
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What every page of an admin's says around itself."""
+
+    to_approve: int
+    open_alerts: int
+    pause: SendingPause | None
+
+
+def find_standing(session: Session) -> Standing:
+    """The top bar's two numbers and the pause of all sending, in one query."""
+    waiting = select(func.count()).where(Payout.status == PayoutStatus.REQUESTED)
+    alerts = select(func.count()).where(Alert.resolved_at.is_(None), Alert.acknowledged_at.is_(None))
+    paused = select(Setting.value).where(Setting.name == SENDING_PAUSED)
+    query = select(waiting.scalar_subquery(), alerts.scalar_subquery(), paused.scalar_subquery())
+    to_approve, open_alerts, value = session.execute(query).one()
+    return Standing(to_approve, open_alerts, _pause(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,15 @@ PLACE = ("level", "key", "bar")
 class Sum:
     """So many rows of a level, of one key (a type, an actor, or "" when none was asked for), in one bar.
 
-    `bar` is when the bar begins, None when there is only one.
+    `bar` is when the bar begins, None when there is only one. `seen`, where it was asked for, is when the
+    first and the last of them came; of counted hours, when the hour began.
     """
 
     level: LogLevel
     key: str
     bar: datetime | None
     n: int
+    seen: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,24 @@ class Sums:
         return sum(each.n for each in self.sums)
 
 
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What is summed apart: a key, bars between edges; and whether to tell when."""
+
+    by: str | None = None
+    edges: Sequence[datetime] = ()
+    seen: bool = False
+
+    def columns(self, table: Any, moment: Any) -> list[Any]:
+        """PLACE in a table whose rows, or hours, have a moment."""
+        key = cast(getattr(table, self.by), Text) if self.by else literal("")
+        return [table.level.label("level"), key.label("key"), _bar(self.edges, moment).label("bar")]
+
+    def seen_at(self, moment: Any) -> list[Any]:
+        """The first and the last moment of each sum."""
+        return [func.min(moment), func.max(moment)] if self.seen else []
+
+
 def roll_up_for(search: LogSearch, *keys: str) -> str | None:
     """The hourly counts ("type" or "actor") that answer a search by these keys; None when only rows do."""
     anything = replace(search, level=Choice(), type=Choice(), actor=Choice(), period=TimeRange(), order=Order())
@@ -95,29 +115,30 @@ def sums(
     by: str | None = None,
     edges: Sequence[datetime] = (),
     counted: Counted | None = None,
+    seen: bool = False,
 ) -> Sums:
     """The rows that pass by level, by `by` ("type" or "actor") and by the bar between two of `edges`.
 
-    Raises BadParameter after three seconds.
+    With `seen` also when the first and the last of them came. Raises BadParameter after three seconds.
     """
     roll_up = roll_up_for(search, *([by] if by else []))
     if roll_up is None:
         return newest_sums(session, search, by=by, edges=edges)
-    statement = _by_hours(search, roll_up, by, edges, cutoffs, counted or counted_hours(session))
-    found: dict[tuple[LogLevel, str, datetime | None], int] = {}
-    outlived = widened = 0
-    for level, key, bar, n, past, wide in read_within(session, statement, blame=search.blame):
-        place = (LogLevel(level), key or "", _begins(bar, edges))
-        found[place] = found.get(place, 0) + int(n or 0)
-        outlived, widened = outlived + int(past or 0), widened + int(wide or 0)
-    return Sums([Sum(*place, n) for place, n in found.items()], True, outlived, widened)
+    groups = Grouping(by, edges, seen)
+    statement = _by_hours(search, roll_up, groups, cutoffs, counted or counted_hours(session))
+    rows = read_within(session, statement, blame=search.blame)
+    found = [
+        Sum(LogLevel(row[0]), row[1], _begins(row[2], edges), int(row[3]), (row[6], row[7]) if seen else None)
+        for row in rows
+    ]
+    return Sums(found, True, sum(int(row[4]) for row in rows), sum(int(row[5]) for row in rows))
 
 
 def row_sums(
     session: Session, search: LogSearch, *, by: str | None = None, edges: Sequence[datetime] = ()
 ) -> Sums:
     """The same from every row, however many: for short ranges. Raises BadParameter after three seconds."""
-    statement = _of_rows(search.filters(), by, edges)
+    statement = _of_rows(search.filters(), Grouping(by, edges))
     rows = read_within(session, statement, blame=search.blame)
     return Sums(
         [Sum(LogLevel(level), key or "", _begins(bar, edges), n) for level, key, bar, n, *_ in rows], False
@@ -129,7 +150,7 @@ def newest_sums(
 ) -> Sums:
     """The same from the newest CAP rows that pass. Raises BadParameter after three seconds."""
     newest = newest_rows(search).subquery("newest")
-    groups = _grouping(newest.c, by, edges, newest.c.created_at)
+    groups = Grouping(by, edges).columns(newest.c, newest.c.created_at)
     statement = select(*groups, func.count(), func.min(newest.c.created_at)).group_by(*PLACE)
     rows = read_within(session, statement, blame=search.blame)
     found = [Sum(LogLevel(level), key or "", _begins(bar, edges), n) for level, key, bar, n, _ in rows]
@@ -137,13 +158,13 @@ def newest_sums(
     return Sums(found, False, reach=min(row[4] for row in rows) if is_cut else None)
 
 
-def newest_rows(search: LogSearch, *also: Any, limit: int = CAP + 1) -> Any:
+def newest_rows(search: LogSearch, *also: Any, where: Sequence[Any] = (), limit: int = CAP + 1) -> Any:
     """The newest rows that pass, as a SELECT of what is counted; one more than CAP tells that there are more."""
     columns = (Log.id, Log.created_at, Log.level, Log.type, Log.actor, *also)
     if search.entity is None:
-        query = select(*columns).where(*search.filters())
+        query = select(*columns).where(*search.filters(), *where)
         return query.order_by(Log.created_at.desc()).limit(limit)
-    conditions = replace(search, entity=None).filters()
+    conditions = [*replace(search, entity=None).filters(), *where]
     arms = [
         select(*columns)
         .where(Log.details[key].astext == search.entity, *conditions)
@@ -158,8 +179,7 @@ def newest_rows(search: LogSearch, *also: Any, limit: int = CAP + 1) -> Any:
 def _by_hours(
     search: LogSearch,
     roll_up: str,
-    by: str | None,
-    edges: Sequence[datetime],
+    groups: Grouping,
     cutoffs: Cutoffs,
     counted: Counted,
 ) -> Any:
@@ -168,14 +188,13 @@ def _by_hours(
     whole = [and_(table.bucket == end.hour, table.level.in_(end.gone)) for end in ends if end.gone]
     complete = [and_(*hours.conditions(table.bucket))] if hours else []
     past = [and_(table.level == level, table.bucket < cutoff) for level, cutoff in cutoffs.items()]
-    groups = _grouping(table, by, edges, table.bucket)
+    summed = [func.sum(table.n), _sum_where(past, table.n), _sum_where(whole, table.n)]
     counts = (
-        select(*groups, func.sum(table.n), _sum_where(past, table.n), _sum_where(whole, table.n))
+        select(*groups.columns(table, table.bucket), *summed, *groups.seen_at(table.bucket))
         .where(or_(false(), *complete, *whole), *_kinds(search, table))
         .group_by(*PLACE)
     )
-    arms = [_of_rows(_left(search, end), by, edges) for end in ends]
-    return union_all(counts, *arms)
+    return union_all(counts, *(_of_rows(_left(search, end), groups) for end in ends))
 
 
 def _left(search: LogSearch, edge: Edge) -> list[ColumnElement[bool]]:
@@ -184,15 +203,9 @@ def _left(search: LogSearch, edge: Edge) -> list[ColumnElement[bool]]:
     return [*conditions, Log.level.not_in(edge.gone)] if edge.gone else conditions
 
 
-def _of_rows(conditions: Sequence[ColumnElement[bool]], by: str | None, edges: Sequence[datetime]) -> Any:
-    groups = _grouping(Log, by, edges, Log.created_at)
-    nothing = literal(0)
-    return select(*groups, func.count(), nothing, nothing).where(*conditions).group_by(*PLACE)
-
-
-def _grouping(table: Any, by: str | None, edges: Sequence[datetime], moment: Any) -> list[Any]:
-    key = cast(getattr(table, by), Text) if by else literal("")
-    return [table.level.label("level"), key.label("key"), _bar(edges, moment).label("bar")]
+def _of_rows(conditions: Sequence[ColumnElement[bool]], groups: Grouping) -> Any:
+    counted = (func.count(), literal(0), literal(0), *groups.seen_at(Log.created_at))
+    return select(*groups.columns(Log, Log.created_at), *counted).where(*conditions).group_by(*PLACE)
 
 
 def _bar(edges: Sequence[datetime], moment: Any) -> Any:

@@ -63,13 +63,15 @@ def same_request(session: Session, request_id: UUID) -> Sequence[LogEntry]:
     return [LogEntry(*row) for row in session.execute(query.limit(MOST_OF_A_REQUEST))]
 
 
-def around(session: Session, entry: LogEntry) -> tuple[Sequence[LogEntry], Sequence[LogEntry]]:
+def around(
+    session: Session, entry: LogEntry, *, newer: int = AROUND, older: int = AROUND
+) -> tuple[Sequence[LogEntry], Sequence[LogEntry]]:
     """The rows right after and right before an event, whatever they are, each newest first."""
-    after = _beside(session, Order(Cursor(entry.created_at, entry.id, backwards=True)))
-    return after[::-1], _beside(session, Order(Cursor(entry.created_at, entry.id)))
+    after = _beside(session, Order(Cursor(entry.created_at, entry.id, backwards=True)), newer)
+    return after[::-1], _beside(session, Order(Cursor(entry.created_at, entry.id)), older)
 
 
-def _beside(session: Session, order: Order) -> list[LogEntry]:
+def _beside(session: Session, order: Order, most: int) -> list[LogEntry]:
     query = select(*COLUMNS).where(*order.conditions(Log.created_at, Log.id))
-    query = query.order_by(*order.columns(Log.created_at, Log.id)).limit(AROUND)
+    query = query.order_by(*order.columns(Log.created_at, Log.id)).limit(most)
     return [LogEntry(*row) for row in session.execute(query)]

@@ -14,6 +14,7 @@ from portal.models import LogActor as LogActor
 from portal.models import LogLevel as LogLevel
 from portal.models.log import TRACED_KEYS
 from portal.queries import probes
+from portal.queries.known import Kinds, keys_naming, known_kinds, of_known_kinds
 from portal.queries.log_entry import COLUMNS, LogEntry
 from portal.queries.log_language import TYPE, is_type, log_vocabulary
 from portal.queries.paging import (
@@ -27,6 +28,7 @@ from portal.queries.paging import (
     read_within,
 )
 from portal.queries.parameters import Arguments, Choice, choice, many, one, refuse_unknown, split_excluded
+from portal.queries.probes import prefix_of
 from portal.queries.search_query import Query, read_query, within
 from portal.queries.text_search import FreeText
 from portal.queries.time_range import TimeRange, parse_time_range
@@ -57,6 +59,8 @@ class LogSearch:
     order: Order = field(default_factory=Order)
     limit: int = 50
     blame: tuple[str, str] = ("from", "")
+    kinds: Kinds | None = None
+    keys: tuple[str, ...] = TRACED_KEYS
 
     @classmethod
     def from_args(cls, args: Arguments, *, now: datetime, tz: str, also: Iterable[str] = ()) -> "LogSearch":
@@ -95,12 +99,20 @@ class LogSearch:
 
     def page(self, session: Session) -> Page[LogEntry]:
         """The page at the cursor. Raises BadParameter when it takes more than three seconds."""
-        rows = read_within(session, self.statement(), blame=self.blame)
+        rows = read_within(session, self.informed(session).statement(), blame=self.blame)
         return cut_page([LogEntry(*row) for row in rows], self.limit, self.order.cursor)
 
     def finds_something(self, session: Session) -> bool:
         """Whether any row passes the filters. Raises BadParameter when that takes more than three seconds."""
-        return bool(read_within(session, self.statement().limit(1), blame=self.blame))
+        return bool(read_within(session, self.informed(session).statement().limit(1), blame=self.blame))
+
+    def informed(self, session: Session) -> "LogSearch":
+        """The same search, which knows where it need not look."""
+        if self.entity is not None:
+            return replace(self, keys=keys_naming(session, self.entity))
+        if self._is_narrow or all(prefix_of(value) is None for value in self.type.only):
+            return self
+        return replace(self, kinds=known_kinds(session))
 
     def filters(self) -> list[ColumnElement[bool]]:
         """Every filter as a condition on a row, without the place in the list: what counts and exports read."""
@@ -110,13 +122,17 @@ class LogSearch:
     def _keys(self) -> Any:
         """The page's keys from several walks of an index; None where one walk does."""
         if self.entity is not None:
-            found = probes.naming(self.entity, [*self._conditions(), *self._kinds()], self._cut)
+            found = probes.naming(self.entity, self.keys, [*self._conditions(), *self._kinds()], self._cut)
         elif self._is_narrow or not (self.type.only or len(self.level.only) > 1):
             return None
         else:
             levels = self.level.only or tuple(LogLevel)
             conditions = [*self._conditions(), *self._left_out()]
-            found = probes.of_kinds(self.type.only, levels, conditions, self._cut)
+            found = (
+                of_known_kinds(self.kinds, self.type.only, levels, conditions, self._cut)
+                if self.kinds
+                else probes.of_kinds(self.type.only, levels, conditions, self._cut)
+            )
         return self._cut(select(found.c.created_at, found.c.id), found.c)
 
     @property

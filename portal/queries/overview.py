@@ -24,12 +24,17 @@ LONGEST_LIFE = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Payouts that failed lately or stand still, and creators who cannot be paid as agreed."""
+    """Payouts that failed lately or stand still, creators who cannot be paid as agreed, disputes to answer.
+
+    Disputes are ours to answer until the bank reviews them; `first_due` is until when the first one can be.
+    """
 
     failed: int
     stuck: int
     blocked_creators: int
     unmanaged_schedules: int
+    disputes: int
+    first_due: datetime | None
 
 
 def trouble(session: Session, *, now: datetime) -> Trouble:
@@ -40,8 +45,14 @@ def trouble(session: Session, *, now: datetime) -> Trouble:
     payouts = select(func.count().filter(failed), func.count().filter(is_stuck(now))).select_from(Payout)
     schedule = Creator.stripe_schedule_interval != "manual"
     people = select(func.count().filter(Creator.is_payout_blocked), func.count().filter(schedule))
-    late, held = payouts.where(or_(failed, is_stuck(now))).subquery(), people.select_from(Creator).subquery()
-    return Trouble(*session.execute(select(late, held).select_from(late.join(held, true()))).one())
+    open_ = Dispute.closed_at.is_(None), ~Dispute.status.endswith("under_review")
+    disputes = select(func.count(), func.min(Dispute.evidence_due_at)).select_from(Dispute).where(*open_)
+    late, held, due = (
+        query.subquery()
+        for query in (payouts.where(or_(failed, is_stuck(now))), people.select_from(Creator), disputes)
+    )
+    joined = late.join(held, true()).join(due, true())
+    return Trouble(*session.execute(select(late, held, due).select_from(joined)).one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +131,6 @@ def _usual(session: Session, now: datetime) -> _Usual:
     first = next((first for *_, first in rows if first is not None), None)
     days = 0.0 if first is None else min(USUAL_DAYS, (now - DAY - first) / DAY)
     return _Usual(sums, days)
-
-
-@dataclass(frozen=True, slots=True)
-class ToAnswer:
-    """Disputes that wait for evidence: how many, and until when the first of them can be answered."""
-
-    count: int
-    first_due: datetime | None
-
-
-def disputes_to_answer(session: Session) -> ToAnswer:
-    """Open disputes that are ours to answer: not those that the bank is reviewing."""
-    query = select(func.count(), func.min(Dispute.evidence_due_at)).select_from(Dispute)
-    query = query.where(Dispute.closed_at.is_(None), ~Dispute.status.endswith("under_review"))
-    return ToAnswer(*session.execute(query).one())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, String, Subquery, cast, func, or_, select,
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from portal.models import Log
-from portal.models.log import TRACED_KEYS
 
 Cut = Callable[[Any, Any], Any]
 """Puts a query in reading order, from the page's place, and makes it no longer than the page."""
@@ -24,11 +23,11 @@ def prefix_of(value: str) -> str | None:
     return value if value.endswith("_") else None
 
 
-def naming(entity: str, conditions: Sequence[ColumnElement[bool]], cut: Cut) -> Subquery:
-    """Keys of the rows that name an entity under any traced key: one probe of each key's index."""
+def naming(entity: str, keys: Sequence[str], conditions: Sequence[ColumnElement[bool]], cut: Cut) -> Subquery:
+    """Keys of the rows that name an entity under any of these metadata keys: one probe of each one's index."""
     arms = [
         cut(select(Log.created_at, Log.id).where(Log.details[key].astext == entity, *conditions), Log)
-        for key in TRACED_KEYS
+        for key in keys
     ]
     return union(*arms).subquery("named")
 

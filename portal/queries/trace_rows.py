@@ -143,7 +143,7 @@ def _named_in_log(about: About) -> list[ColumnElement[bool]]:
     if kind is K.REQUEST:
         return [_is_request(Log.request_id, row_id)]
     if kind is K.USER:
-        return [_mentions(Log, "userId", row_id), Log.actor_id == row_id]
+        return [_mentions("userId", row_id), Log.actor_id == row_id]
     named: ColumnElement[bool] = Log.details[KEYS[kind]].astext == row_id
     return [named, Log.actor_id == row_id] if kind is K.CREATOR else [named]
 
@@ -152,10 +152,9 @@ def _named_in_transactions(about: About) -> ColumnElement[bool]:
     kind, row_id = about.kind, about.id
     if kind is K.REQUEST:
         return _is_request(TransactionLog.request_id, row_id)
-    if kind in OWNERS:
-        owned: ColumnElement[bool] = OWNERS[kind] == row_id
-        return owned
-    return _mentions(TransactionLog, KEYS[kind], row_id)
+    owner: Any = OWNERS.get(kind, TransactionLog.details[KEYS[kind]].astext)
+    owned: ColumnElement[bool] = owner == row_id
+    return owned
 
 
 def _is_request(column: Any, row_id: str) -> ColumnElement[bool]:
@@ -166,10 +165,10 @@ def _is_request(column: Any, row_id: str) -> ColumnElement[bool]:
     return found
 
 
-def _mentions(book: Any, key: str, row_id: str) -> ColumnElement[bool]:
-    """A key without an index of its own: the text index finds the candidates."""
-    candidates = book.search.contains(func.lower(row_id), autoescape=False)
-    return and_(candidates, book.details[key].astext == row_id)
+def _mentions(key: str, row_id: str) -> ColumnElement[bool]:
+    """A key of the log without an index of its own: the text index finds the candidates."""
+    candidates = Log.search.contains(func.lower(row_id), autoescape=False)
+    return and_(candidates, Log.details[key].astext == row_id)
 
 
 def _no_other(about: About) -> list[ColumnElement[bool]]:

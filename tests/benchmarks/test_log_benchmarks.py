@@ -28,7 +28,15 @@ def run(module: str, *options: str) -> str:
 
 def test_a_small_explorer_benchmark_asks_every_question() -> None:
     told = run("explorer", "--rows", "3000", "--repeat", "1", "--warm", "0")
-    for question in ("newest", "types PAYOUT_*, ERROR", "text: absent", "trace: a creator", "money: newest"):
+    asked = (
+        "newest",
+        "types PAYOUT_*, ERROR",
+        "text: absent",
+        "trace: creator",
+        "facets: 90 days",
+        "money: newest",
+    )
+    for question in asked:
         assert re.search(rf"^{re.escape(question)} +\d", told, re.MULTILINE), told
     assert re.search(r"\d+ of \d+ goals met on 3,000 rows", told), told
 

@@ -1,6 +1,7 @@
 """Who asks for the routes of the table, and what there is to ask for."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.audit.actor import SYSTEM
+from portal.domain.doors.passwords import make_link
+from portal.domain.doors.sessions import digest, open_session
 from portal.domain.exports import Asked, begin_export
 from portal.domain.jobs import pause_job
+from portal.domain.people import Browser as Address
+from portal.domain.people import Limits
 from portal.domain.work import utc_now
 from portal.models import (
     Alert,
@@ -21,8 +26,10 @@ from portal.models import (
     Log,
     Payment,
     Role,
+    SavedView,
     TransactionLog,
     User,
+    UserSession,
     uuid7,
 )
 from portal.queries.reconciliation import JOB
@@ -102,15 +109,45 @@ class Cast:
             "event_id": "evt_known",
             "alert_id": an_alert(session),
             "export_id": an_export(app),
+            "view_id": self._a_view(),
             "name": paused_job(app),
             "kind": "payout",
             "code": "fr",
+            "token": self.link(),
             "state": "on",
             "filename": "css/app.css",
             "log_id": session.scalars(select(Log.id).limit(1)).one(),
             "transaction_id": session.scalars(select(TransactionLog.id).limit(1)).one(),
         }
+        self.open_sessions = self.sessions()
+        self.names["session_id"] = self.open_sessions[Role.USER]
         self.missing: dict[str, Any] = {name: uuid7() for name in self.names} | NOWHERE
+
+    def link(self) -> str:
+        """The token of a link that chooses a password."""
+        with self.app.app_context(), unit_of_work() as unit:
+            return make_link(unit, user_id=self.paul.id, actor=SYSTEM, now=utc_now())
+
+    def sessions(self) -> dict[Role, UUID]:
+        """A session beside the one in use, for each role."""
+        with self.app.app_context(), unit_of_work() as unit:
+            limits, here = Limits(timedelta(hours=1), timedelta(hours=1)), Address(None, None)
+            asked = {role: select(User).where(User.email == email) for role, email in self.people.items()}
+            users = {role: unit.scalars(query).one() for role, query in asked.items()}
+            tokens = {
+                role: open_session(unit, user=user, browser=here, limits=limits, now=utc_now())
+                for role, user in users.items()
+            }
+            return {role: unit.get_one(UserSession, digest(token)).id for role, token in tokens.items()}
+
+    def _a_view(self) -> UUID:
+        """A saved view of the admin's."""
+        owner = self.session.scalars(select(User).where(User.email == self.people[Role.ADMIN])).one()
+        view = SavedView(id=uuid7(), book=Book.LOG, name="Vue", name_key="vue", query="", owner_id=owner.id)
+        view.updated_at = utc_now()
+        self.session.add(view)
+        self.session.commit()
+        return view.id
 
     def browser(self, email: str | None) -> Browser:
         """Somebody's, or a guest's, with a page that holds a token."""
@@ -148,6 +185,10 @@ class Cast:
         data = None if method == "GET" else {"csrf_token": self.token(browser)}
         return browser.client.open(path, method=method, data=data, buffered=True)
 
-    def values(self, whose: Whose) -> dict[str, Any]:
-        """What a request names: foreign objects are ours, asked for by strangers."""
-        return self.missing if whose is Whose.MISSING else self.names
+    def values(self, whose: Whose, role: Role | None) -> dict[str, Any]:
+        """What a request names: foreign objects are ours, asked for by strangers; a session is its own role's."""
+        if whose is Whose.MISSING:
+            return self.missing
+        others = [r for r in Role if r is not role]
+        mine = role if whose is Whose.OWN and role else others[0]
+        return self.names | {"session_id": self.open_sessions[mine]}

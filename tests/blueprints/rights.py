@@ -40,12 +40,13 @@ class Right:
 
     `owned`: its objects are somebody's, and a stranger's answer like missing ones. `names` says which of the
     cast's values a parameter takes, where its own name is taken; `body` what a call sends. `secret`: guarded by
-    a secret, not by sessions.
+    a secret, not by sessions. `ready`: what its owner gets where the cast has nothing prepared.
     """
 
     roles: frozenset[Role] | None
     owned: bool = False
     missing: Expected = Expected.NOT_FOUND
+    ready: Expected = Expected.REACHED
     names: dict[str, str] = field(default_factory=dict)
     body: dict[str, str] = field(default_factory=dict)
     secret: bool = False
@@ -86,6 +87,7 @@ TABLE: dict[str, Right] = {
     "GET /login": ALL,
     "POST /login": ALL,
     "POST /logout": ALL,
+    **asked("/login/password/<token>", ALL),
     "GET /creators": ALL,
     "GET /creators/<handle>": ALL,
     "GET /offers/<offer_id>": ALL,
@@ -98,6 +100,17 @@ TABLE: dict[str, Right] = {
     # whoever is signed in
     **asked("/dashboard/preferences", SIGNED_IN),
     "POST /dashboard/preferences/theme": SIGNED_IN,
+    "GET /login/confirm": SIGNED_IN,
+    "POST /login/confirm": SIGNED_IN.but(ready=Expected.UNAUTHORIZED),
+    "GET /account/security": SIGNED_IN,
+    "POST /account/sessions/<session_id>/end": SIGNED_IN.but(owned=True),
+    "POST /account/sessions/end-others": SIGNED_IN,
+    **asked("/account/password", SIGNED_IN),
+    **asked("/account/second-factor", SIGNED_IN),
+    "POST /account/second-factor/begin": SIGNED_IN,
+    "GET /account/second-factor/code.svg": SIGNED_IN.but(ready=Expected.NOT_FOUND),
+    **asked("/account/second-factor/codes", SIGNED_IN.but(ready=Expected.NOT_FOUND)),
+    **asked("/account/second-factor/disable", SIGNED_IN.but(ready=Expected.NOT_FOUND)),
     # users
     "GET /dashboard/user": BUY,
     "POST /offers/<offer_id>/book": BUY.but(owned=False),
@@ -135,6 +148,8 @@ TABLE: dict[str, Right] = {
     f"GET {DESK}/system-logs/histogram": READ,
     f"GET {DESK}/system-logs/facets": READ,
     f"GET {DESK}/system-logs/count": READ,
+    f"GET {DESK}/system-logs/groups": READ,
+    f"GET {DESK}/system-logs/completeness": READ,
     f"GET {DESK}/logs/count": READ,
     f"GET {DESK}/system-logs/<row_id>": READ.but(names={"row_id": "log_id"}),
     f"GET {DESK}/logs": READ,
@@ -144,6 +159,8 @@ TABLE: dict[str, Right] = {
     f"GET {DESK}/system-logs/export": READ,
     f"GET {DESK}/logs/export": READ,
     f"GET {DESK}/exports": READ,
+    f"GET {DESK}/views": READ,
+    f"GET {DESK}/system-logs/summary": READ,
     f"GET {DESK}/exports/<export_id>": READ,
     f"GET {DESK}/bookings": READ,
     f"GET {DESK}/bookings/<booking_id>": READ,
@@ -195,6 +212,9 @@ TABLE: dict[str, Right] = {
     **asked(f"{DESK}/alerts/<alert_id>/silence", ACT),
     f"POST {DESK}/alerts/<alert_id>/acknowledge": ACT,
     f"POST {DESK}/alerts/<alert_id>/unsilence": ACT,
+    **asked(f"{DESK}/views/new", ACT),
+    **asked(f"{DESK}/views/<view_id>/edit", ACT),
+    **asked(f"{DESK}/views/<view_id>/delete", ACT),
     **asked(f"{DESK}/webhooks/<event_id>/dismiss", ACT),
     **asked(f"{DESK}/webhooks/<event_id>/retry", ACT),
     "POST /api/admin/payments/<payment_id>/refund": ACT,
@@ -220,7 +240,7 @@ def _expected(route: str, right: Right, role: Role | None, whose: Whose) -> Expe
     if right.roles is not None and role not in right.roles:
         return Expected.FORBIDDEN
     if whose is Whose.OWN:
-        return Expected.REACHED
+        return right.ready
     return Expected.NOT_FOUND if whose is Whose.FOREIGN else right.missing
 
 

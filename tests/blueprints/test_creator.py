@@ -333,3 +333,23 @@ def test_nobody_reads_anothers_history_by_its_parameter(page: Browser, factory: 
 def test_the_form_speaks_english(page: Browser) -> None:
     page.get(f"/language/en?next={NEW}")
     assert '<html lang="en"' in page.text
+
+
+def test_the_form_begins_with_everything_there_is(app: Flask, factory: Factory) -> None:
+    rich, poor = factory.creator(balance_minor=123_456), factory.creator(balance_minor=10)
+    page = Browser(app).sign_in(rich.email)
+    page.get("/dashboard/creator/payouts/new")
+    assert page.form("/payouts/new").fields["amount"] == "1234,56"
+    other = Browser(app).sign_in(poor.email)
+    other.get("/dashboard/creator/payouts/new")
+    assert other.form("/payouts/new").fields["amount"] == ""
+
+
+def test_a_request_under_way_is_said_before_another_is_made(app: Flask, factory: Factory) -> None:
+    creator = factory.creator()
+    factory.payout(creator, amount_minor=4_200)
+    page = Browser(app).sign_in(creator.email)
+    page.get("/dashboard/creator/payouts/new")
+    assert "Une demande de 42,00 € est déjà en cours" in page.words
+    page.get("/dashboard/creator")
+    assert "Comment vous êtes payé" in page.words

@@ -12,6 +12,8 @@ from portal.extensions import db
 from portal.jobs import watch
 from portal.jobs.desk import JOBS
 from portal.models import (
+    Booking,
+    BookingStatus,
     Dispute,
     InboxState,
     JobRun,
@@ -121,7 +123,7 @@ def test_the_overview_asks_few_questions(admin: Browser, app: Flask, factory: Fa
     event.listen(engine, "before_cursor_execute", note)
     admin.get("/dashboard/admin")
     event.remove(engine, "before_cursor_execute", note)
-    assert 0 < len(asked) <= 12
+    assert 0 < len(asked) <= 12, "\n".join(asked)
 
 
 def test_the_overview_is_for_admins_only(app: Flask, factory: Factory) -> None:
@@ -223,3 +225,14 @@ def test_days_and_hours_are_drawn_with_their_numbers_in_a_table(admin: Browser, 
     assert "Payés 1 Échoués 1" in admin.words
     assert admin.text.count('role="img"') == 2
     assert admin.words.count("Données du graphique") == 2
+
+
+def test_late_bookings_and_what_is_printed(admin: Browser, app: Flask, factory: Factory, session: Session) -> None:
+    payment = Sales(app, session).sell(factory.creator(), factory.user())
+    booking = session.get_one(Booking, payment.booking_id)
+    booking.status = BookingStatus.PENDING
+    payment.succeeded_at = datetime.now(UTC) - timedelta(hours=2)
+    session.commit()
+    admin.get("/dashboard/admin")
+    assert "1 réservation en retard" in admin.words
+    assert "Imprimé le" in admin.words

@@ -230,3 +230,54 @@ def test_text_is_counted_up_to_the_cap_in_facets(
     assert count_of(admin, "INFO") == "21+"
     answer = admin.client.get(f"{API}/facets?q=numéro").json
     assert answer["level"] == {"values": [{"value": "INFO", "count": 21}], "isCapped": True}
+
+
+def test_the_summary_of_seven_days_is_one_click_and_leads_to_the_rows(admin: Browser, session: Session) -> None:
+    old = HOUR_AGO - timedelta(days=9)
+    write(session, [Event("PAYOUT_FAILED", "ERROR", at=HOUR_AGO + minutes(n)) for n in range(3)])
+    write(session, [Event("PAYOUT_FAILED", "CRITICAL", at=HOUR_AGO), Event("USER_LOGOUT", at=old)])
+    admin.get(LOGS)
+    followed(admin, "Résumé, 7 jours")
+    row = admin.text.partition(">PAYOUT_FAILED</a>")[2].partition("</tr>")[0]
+    assert re.findall(r'class="num"[^>]*>(?:<[^>]+>)?(\d+)', row) == ["1", "3", "0", "0", "4"]
+    assert "USER_LOGOUT" not in admin.words
+    errors = re.search(r'<a href="([^"]+)">3</a>', row)
+    assert errors is not None
+    assert unescape(errors[1]) == f"{LOGS}?from=now-7d&type=PAYOUT_FAILED&level=ERROR"
+    admin.get(unescape(errors[1]))
+    assert len(re.findall('<tr id="log-', admin.text)) == 3
+
+
+def test_groups_keep_the_search_and_what_is_grouped_by(admin: Browser, session: Session) -> None:
+    write(session, [Event(actor="USER", details={"payoutId": f"p-{n % 2}"}, at=HOUR_AGO) for n in range(5)])
+    admin.get(f"{LOGS}/groups?by=payoutId&actor=USER")
+    assert "2 groupes, 5 événements" in admin.words
+    assert f'href="{LOGS}?actor=USER&amp;entity=p-0"' in admin.text
+    followed(admin, "24 h")
+    assert '<option value="payoutId" selected>' in admin.text
+    assert "2 groupes, 5 événements" in admin.words
+    assert admin.get(f"{LOGS}/groups?by=colour").status_code == 400
+    assert "payoutId" in admin.words
+    admin.get(f"{LOGS}/groups?by=disputeId")
+    assert "Rien à grouper" in admin.words
+
+
+def test_completeness_names_the_rows_and_the_keys(admin: Browser, session: Session) -> None:
+    mark = {"catalogueViolation": ["missing creatorId"], "payoutId": "p-1"}
+    [row] = write(session, [Event("PAYOUT_APPROVED", details=mark, at=HOUR_AGO)])
+    admin.get(LOGS)
+    followed(admin, "Complétude")
+    assert "missing creatorId" in admin.words
+    assert f'href="{LOGS}/{row}"' in admin.text
+    link = re.search(rf'href="({LOGS}/completeness[^"]*type=PAYOUT_APPROVED)">1</a>', admin.text)
+    assert link is not None
+    admin.get(unescape(link[1]))
+    assert "amount, creatorId" in admin.words
+    assert f'data-log-id="{row}"' in admin.text
+    admin.get(f"{LOGS}/completeness?type=USER_LOGIN")
+    assert "Rien ne manque" in admin.words
+    for query, name in (("type=NOTHING", "type"), ("from=x", "from"), ("level=INFO", "level")):
+        assert admin.get(f"{LOGS}/completeness?{query}").status_code == 400
+        assert f"« {name} »" in admin.words
+    admin.get(f"{LOGS}/completeness?from=2020-01-01&to=2020-01-02")
+    assert "Cette période ne contient aucun événement." in admin.words

@@ -44,7 +44,7 @@ def test_every_cell_answers_what_the_table_says(cast: Cast) -> None:
             continue
         for role, whose, expected in cells(route):
             asking = strangers.get(role) if role and whose is Whose.FOREIGN else browsers[role]
-            answer = cast.ask(asking or browsers[role], route, cast.values(whose))
+            answer = cast.ask(asking or browsers[role], route, cast.values(whose, role))
             reached += expected is Expected.REACHED
             if not met(expected, answer):
                 wrong.append((route, role, whose, f"{answer.status_code}, not {expected}"))

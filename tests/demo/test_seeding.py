@@ -19,8 +19,9 @@ from portal.demo import seeding
 from portal.demo.commands import demo
 from portal.demo.seeding import RealStripe, seed
 from portal.domain.creators import unblock_payouts
+from portal.domain.doors.signing_in import Guess, sign_in
 from portal.domain.payouts.review import approve_payout
-from portal.domain.people import Browser, Limits, sign_in
+from portal.domain.people import Browser, Limits
 from portal.domain.work import utc_now
 from portal.jobs import process_inbox
 from portal.models import (
@@ -231,11 +232,10 @@ def test_the_first_visitor_can_ask_at_once(seeded: Flask, session: Session) -> N
 
 @pytest.mark.parametrize("name", ["admin", "auditor", "creator", "user"])
 def test_the_printed_sign_ins_open_a_session(seeded: Flask, name: str) -> None:
-    with seeded.app_context(), unit_of_work() as session:
+    with seeded.app_context():
         limits = Limits(timedelta(hours=1), timedelta(hours=1))
-        browser = Browser("192.0.2.1", "test")
-        email, word = f"{name}@callastar.test", "callastar-demo"
-        assert sign_in(session, email=email, password=word, browser=browser, limits=limits, now=utc_now())
+        guess, there = Guess(f"{name}@callastar.test", "callastar-demo"), Browser("192.0.2.1", "test")
+        assert sign_in(unit_of_work, guess, keys=(), browser=there, limits=limits, clock=utc_now)
 
 
 def test_accounts_payouts_and_people_vary(session: Session) -> None:

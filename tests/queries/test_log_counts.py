@@ -19,6 +19,7 @@ from portal.queries import log_counts
 from portal.queries.calendar_bars import STEPS, bar_edges, choose_step
 from portal.queries.histogram import Histogram, log_histogram
 from portal.queries.log_counts import newest_sums, roll_up_for, sums
+from portal.queries.log_groups import log_groups
 from portal.queries.log_search import LogSearch
 from tests.queries.books import Event, write
 from tests.queries.test_log_search import passes
@@ -134,7 +135,9 @@ def test_counts_answer_what_they_can_and_rows_the_rest() -> None:
 def test_sums_by_key_are_exact(rows: list[Event], session: Session, by: str) -> None:
     for filters in FILTERS:
         args = [*filters, ("from", "2026-11-02T10:17:03+00:00")]
-        found = {(each.level.value, each.key): each.n for each in sums(session, search(args), {}, by=by).sums}
+        found: Counter[tuple[str, str]] = Counter()
+        for each in sums(session, search(args), {}, by=by).sums:
+            found[each.level.value, each.key] += each.n
         assert found == Counter((e.level, getattr(e, by)) for e in rows if passes(e, args)), filters
 
 
@@ -240,7 +243,10 @@ def test_an_old_edge_is_its_whole_hour_for_the_levels_that_are_gone(rows: list[E
 
     expected = Counter(e.level for e in rows if counts(e))
     found = sums(session, search(args), CUTOFFS)
-    assert Counter({s.level.value: s.n for s in found.sums}) == expected
+    counted: Counter[str] = Counter()
+    for each in found.sums:
+        counted[each.level.value] += each.n
+    assert counted == expected
     wide = [e for e in rows if counts(e) and not first <= e.at < last]
     alone = [
         e
@@ -272,7 +278,7 @@ def test_row_by_row_counting_ends_at_its_cap_and_says_where(
     rows: list[Event], session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_counts, "CAP", 20)
-    monkeypatch.setattr(log_counts.newest_rows, "__kwdefaults__", {"limit": 21})
+    monkeypatch.setattr(log_counts.newest_rows, "__kwdefaults__", {"limit": 21, "where": ()})
     for args in ([("q", "insuffisant")], [("entity", "p-3")]):
         found = newest_sums(session, search(args))
         matching = sorted((e.at for e in rows if passes(e, args)), reverse=True)
@@ -284,3 +290,42 @@ def test_nothing_is_drawn_of_an_empty_book_or_of_the_future(app: Flask, session:
     write(session, [Event(at=NOW)])
     assert drawn(session, [("from", "2027-01-01")]).bars == ()
     assert len(drawn(session, [("from", "0001-01-02"), ("to", "9999-12-30")]).bars) < 200
+
+
+def groups_of(rows: list[Event], args: Args, by: str) -> dict[str, list[Event]]:
+    def key(e: Event) -> str | None:
+        known = {"type": e.type, "actor": e.actor, "requestId": str(e.request_id)}
+        return known[by] if by in known else e.details.get(by)
+
+    found: dict[str, list[Event]] = {}
+    for e in rows:
+        if passes(e, args) and (name := key(e)) is not None:
+            found.setdefault(name, []).append(e)
+    return found
+
+
+@pytest.mark.parametrize("by", ["type", "actor", "payoutId", "requestId"])
+def test_groups_count_each_level_and_tell_the_first_and_last_row(
+    rows: list[Event], session: Session, by: str
+) -> None:
+    for filters in FILTERS:
+        args = [*filters, ("from", "2026-11-02T10:17:03+00:00")]
+        found, expected = log_groups(session, search(args), by, {}), groups_of(rows, args, by)
+        assert found.known == len(expected)
+        totals = [group.total for group in found.largest]
+        assert totals == sorted(totals, reverse=True)
+        for group in found.largest:
+            events = expected[group.key]
+            assert {level.value: n for level, n in group.counts.items()} == {
+                level: sum(e.level == level for e in events) for level in LEVELS
+            }, (by, filters, group)
+            assert (group.first, group.last) == (min(e.at for e in events), max(e.at for e in events))
+
+
+def test_the_first_of_a_group_whose_rows_are_gone_is_its_hour(rows: list[Event], session: Session) -> None:
+    clean_up(session)
+    [group] = log_groups(session, search([("type", "PAYOUT_PAID"), ("level", "INFO")]), "type", CUTOFFS).largest
+    events = [e for e in rows if e.type == "PAYOUT_PAID" and e.level == "INFO"]
+    assert group.total == len(events)
+    assert group.first == min(e.at for e in events).replace(minute=0, second=0)
+    assert group.last == max(e.at for e in events)

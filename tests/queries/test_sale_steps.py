@@ -432,7 +432,7 @@ def test_page_and_json_show_the_steps(
         assert [said for said in words if said not in browser.words] == [], kind
         answer = browser.client.get(f"/api/admin/traces/{kind}/{id_}").json
         assert answer is not None
-        assert {frozenset(step) for step in answer["steps"]} == {frozenset({"type", "step", "state", "at", "due"})}
+        assert all({"type", "step", "state", "at", "due"} <= set(step) for step in answer["steps"])
     steps = browser.client.get(f"/api/admin/traces/booking/{booking.id}").json
     assert steps is not None
     assert [(step["type"], step["state"]) for step in steps["steps"]][-2:] == [

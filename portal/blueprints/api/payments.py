@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import Response, abort, jsonify, make_response
 
 from portal.blueprints.access import gateway, me, requires
+from portal.blueprints.again import recently
 from portal.blueprints.api import bp
 from portal.blueprints.api.body import decimal_json, json_object, number_of, reason_of
 from portal.blueprints.moments import iso
@@ -21,6 +22,7 @@ from portal.unit_of_work import reading, unit_of_work
 
 @bp.post("/admin/payments/<uuid:payment_id>/refund")
 @requires(Role.ADMIN)
+@recently
 def refund_payment(payment_id: UUID) -> Response:
     """Give back `amount`, or all that is left without one; the status says what became of it.
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Response, abort, jsonify, make_response, request
 
 from portal.blueprints.access import READERS, gateway, me, requires, settings
+from portal.blueprints.again import recently
 from portal.blueprints.api import bp
 from portal.blueprints.api.body import (
     decimal_json,
@@ -69,6 +70,7 @@ def request_payout() -> Response:
 
 @bp.post("/admin/payouts/<uuid:payout_id>/approve")
 @requires(Role.ADMIN)
+@recently
 def approve_payout(payout_id: UUID) -> Response:
     """Approve and send; the status says what became of it: PROCESSING, SUBMITTING (unknown) or FAILED."""
     version = version_of(optional_object())
@@ -81,6 +83,7 @@ def approve_payout(payout_id: UUID) -> Response:
 
 @bp.post("/admin/payouts/<uuid:payout_id>/reject")
 @requires(Role.ADMIN)
+@recently
 def reject_payout(payout_id: UUID) -> Response:
     """Reject with a reason that the creator will read."""
     body, actor = json_object(), me().actor
@@ -94,6 +97,7 @@ def reject_payout(payout_id: UUID) -> Response:
 
 @bp.post("/admin/payouts/block")
 @requires(Role.ADMIN)
+@recently
 def block_creator() -> Response:
     """Stop a creator's payouts."""
     body, actor = json_object(), me().actor
@@ -105,6 +109,7 @@ def block_creator() -> Response:
 
 @bp.post("/admin/payouts/unblock")
 @requires(Role.ADMIN)
+@recently
 def unblock_creator() -> Response:
     """Let a creator's payouts go again."""
     body, actor = json_object(), me().actor

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("auth", __name__)
 
-from portal.blueprints.auth import views  # noqa: E402, F401 -- registers the views
+from portal.blueprints.auth import choosing, confirming, views  # noqa: E402, F401 -- registers the views

@@ -3,6 +3,7 @@
 import re
 
 from flask import flash, redirect, render_template, request, url_for
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
@@ -10,10 +11,11 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from portal.blueprints.access import gateway, me, requires, settings
 from portal.blueprints.creator import bp
 from portal.blueprints.creator.forms import RequestPayoutForm, new_token
-from portal.blueprints.creator.views import own_creator, own_purse
+from portal.blueprints.creator.views import Purse, own_creator, own_purse
 from portal.blueprints.errors import sentence
 from portal.blueprints.filters import money
 from portal.domain.errors import PayoutRefused
+from portal.domain.money import to_decimal
 from portal.domain.payouts.request import SHORTEST_TOKEN, Requested, request_payout
 from portal.domain.people import Role
 from portal.domain.work import utc_now
@@ -68,7 +70,18 @@ def _page(form: RequestPayoutForm) -> str:
     currencies = [funds.currency for funds in purse.funds]
     form.currency.choices = [SelectChoice(currency, currency) for currency in currencies]
     form.currency.data = form.currency.data or purse.creator.currency
+    if not form.is_submitted():
+        form.amount.data = _everything(purse)
     return render_template("creator/request.html", form=form, purse=purse)
+
+
+def _everything(purse: Purse) -> str | None:
+    """What can be asked for now in the creator's currency, as one types it; None under the minimum."""
+    left = next((line.left for line in purse.funds if line.currency == purse.creator.currency), 0)
+    if left < purse.creator.payout_minimum_minor:
+        return None
+    amount = f"{to_decimal(left, purse.creator.currency)}"
+    return amount if str(get_locale()) == "en" else amount.replace(".", ",")
 
 
 def _tell(requested: Requested) -> None:

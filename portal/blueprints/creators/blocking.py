@@ -8,6 +8,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from portal.blueprints.access import me, requires
+from portal.blueprints.again import recently
 from portal.blueprints.creators import bp
 from portal.blueprints.creators.forms import BlockPayoutsForm, UnblockPayoutsForm
 from portal.blueprints.creators.views import creator_or_404
@@ -24,6 +25,7 @@ Page = str | Response | tuple[str, int]
 
 @bp.get("/<uuid:creator_id>/block")
 @requires(Role.ADMIN)
+@recently
 def block(creator_id: UUID) -> Page:
     """What blocking means for this creator; changes nothing."""
     creator = creator_or_404(creator_id)
@@ -34,6 +36,7 @@ def block(creator_id: UUID) -> Page:
 
 @bp.post("/<uuid:creator_id>/block")
 @requires(Role.ADMIN)
+@recently
 def block_post(creator_id: UUID) -> Page:
     """Block, once the handle is typed again."""
     form, creator = BlockPayoutsForm(), creator_or_404(creator_id)
@@ -51,6 +54,7 @@ def block_post(creator_id: UUID) -> Page:
 
 @bp.get("/<uuid:creator_id>/unblock")
 @requires(Role.ADMIN)
+@recently
 def unblock(creator_id: UUID) -> Page:
     """What unblocking means for this creator; changes nothing."""
     creator = creator_or_404(creator_id)
@@ -61,6 +65,7 @@ def unblock(creator_id: UUID) -> Page:
 
 @bp.post("/<uuid:creator_id>/unblock")
 @requires(Role.ADMIN)
+@recently
 def unblock_post(creator_id: UUID) -> Page:
     """Let payouts go again."""
     form, creator = UnblockPayoutsForm(), creator_or_404(creator_id)

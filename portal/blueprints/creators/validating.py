@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal.blueprints.access import gateway, me, requires
+from portal.blueprints.again import recently
 from portal.blueprints.creators import bp
 from portal.blueprints.creators.forms import ValidateCreatorForm
 from portal.blueprints.creators.views import creator_or_404
@@ -24,6 +25,7 @@ Page = str | Response | tuple[str, int]
 
 @bp.get("/<uuid:creator_id>/validate")
 @requires(Role.ADMIN)
+@recently
 def validate(creator_id: UUID) -> Page:
     """What an admin looks at before validating; changes nothing."""
     return _page(creator_or_404(creator_id), ValidateCreatorForm())
@@ -31,6 +33,7 @@ def validate(creator_id: UUID) -> Page:
 
 @bp.post("/<uuid:creator_id>/validate")
 @requires(Role.ADMIN)
+@recently
 def validate_post(creator_id: UUID) -> Page:
     """Validate, once."""
     form, actor = ValidateCreatorForm(), me().actor

@@ -1,6 +1,6 @@
 """What needs an admin now, in sentences that lead to where it is done, the worst first."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from portal.blueprints.jobs import words
 from portal.blueprints.moments import local_date, local_datetime, relative_time
 from portal.queries.dashboard import LateJob, Waiting
 from portal.queries.job_search import JobRun
-from portal.queries.overview import Errors, ErrorType, ToAnswer, Trouble
+from portal.queries.overview import Errors, ErrorType, Trouble
 from portal.queries.webhook_health import InboxHealth
 
 FORGED = "WEBHOOK_SIGNATURE_VERIFICATION_FAILED"
@@ -69,14 +69,14 @@ def of_payouts(waiting: Sequence[Waiting], trouble: Trouble) -> Iterator[Need]:
         )  # fmt: skip
 
 
-def of_people(trouble: Trouble, disputes: ToAnswer, now: datetime) -> Iterator[Need]:
+def of_people(trouble: Trouble, now: datetime) -> Iterator[Need]:
     """Disputes with their due dates, and accounts that Stripe pays by itself."""
-    if disputes.count:
-        due = disputes.first_due
+    if trouble.disputes:
+        due, n = trouble.first_due, trouble.disputes
         detail = _("preuves à donner avant le %(day)s", day=local_date(due)) if due else _("sans échéance connue")
         yield Need(
             "error" if due and due < now + SOON else "warning", "receipt",
-            ngettext("%(num)s litige attend une réponse", "%(num)s litiges attendent une réponse", disputes.count),
+            ngettext("%(num)s litige attend une réponse", "%(num)s litiges attendent une réponse", n),
             f"{detail} ({relative_time(due)})" if due else detail,
             url_for("payments.complaints", kind="disputes", open=1),
         )  # fmt: skip
@@ -90,6 +90,25 @@ def of_people(trouble: Trouble, disputes: ToAnswer, now: datetime) -> Iterator[N
             ),
             _("leur planning chez Stripe n’est pas manuel"),
             url_for("creators.index", state="schedule"),
+        )  # fmt: skip
+
+
+def of_steps(overdue: Mapping[str, int]) -> Iterator[Need]:
+    """Bookings and refunds past a limit; payouts and disputes have sentences of their own."""
+    since: dict[str, Any] = {"from": "now-30d"}
+    if bookings := overdue.get("booking"):
+        yield Need(
+            "warning", "calendar",
+            ngettext("%(num)s réservation en retard", "%(num)s réservations en retard", bookings),
+            _("une étape attendue n’est pas venue à temps"),
+            url_for("logs.index", type="BOOKING_STEP_OVERDUE", **since),
+        )  # fmt: skip
+    if refunds := overdue.get("refund"):
+        yield Need(
+            "error", "undo-2",
+            ngettext("%(num)s remboursement en retard", "%(num)s remboursements en retard", refunds),
+            _("demandé, mais pas encore chez Stripe"),
+            url_for("logs.index", type="REFUND_STEP_OVERDUE", **since),
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from portal.domain.people import Role
 from portal.domain.work import utc_now
 from portal.queries import dashboard, overview
 from portal.queries.booking_search import current_bookings
+from portal.queries.overdue import count_overdue
 from portal.queries.webhook_health import inbox_health
 from portal.unit_of_work import reading
 
@@ -49,14 +50,16 @@ def admin() -> str:
     waiting = dashboard.payouts_to_approve(work)
     g.to_approve = sum(line.count for line in waiting)
     trouble, errors = overview.trouble(work, now=now), overview.errors_of_a_day(work, now=now)
-    runs, late = dashboard.last_runs(work), dashboard.late_jobs(work, desk().schedules)
+    runs = dashboard.last_runs(work)
+    late = dashboard.late_jobs(work, desk().schedules)
     inbox = inbox_health(work, now=now)
     return render_template(
         "dashboard/admin.html",
         now=now,
         needs=needs.by_urgency(
             needs.of_payouts(waiting, trouble),
-            needs.of_people(trouble, overview.disputes_to_answer(work), now),
+            needs.of_people(trouble, now),
+            needs.of_steps(count_overdue(work, now=now)),
             needs.of_jobs(late, runs, now),
             needs.of_webhooks(inbox, errors),
             needs.of_the_log(errors),

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from portal.audit.retention import Keeping, keepings
 from portal.blueprints.access import READERS, me, requires, settings
+from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
 from portal.blueprints.jobs import bp, words
 from portal.blueprints.jobs.acts import Page
@@ -64,6 +65,7 @@ def cleanup_preview() -> str:
 
 @bp.get(f"/{JOB}/confirm")
 @requires(Role.ADMIN)
+@recently
 def cleanup_confirm() -> str:
     """Asks why so many rows may go; changes nothing."""
     return _ask(ConfirmCleanupForm(), _look())
@@ -71,6 +73,7 @@ def cleanup_confirm() -> str:
 
 @bp.post(f"/{JOB}/confirm")
 @requires(Role.ADMIN)
+@recently
 def cleanup_confirm_post() -> Page:
     """Delete what was shown: write down who says so and why, and start the run."""
     form, actor = ConfirmCleanupForm(), me().actor

@@ -7,4 +7,12 @@ from portal.blueprints.explorer import lead_back
 bp = Blueprint("logs", __name__, url_prefix="/dashboard/admin/system-logs")
 lead_back(bp)
 
-from portal.blueprints.logs import charts, facets, live, views  # noqa: E402, F401 -- registers the views
+from portal.blueprints.logs import (  # noqa: E402 -- registers the views
+    charts,  # noqa: F401
+    completeness,  # noqa: F401
+    facets,  # noqa: F401
+    groups,  # noqa: F401
+    live,  # noqa: F401
+    summary,  # noqa: F401
+    views,  # noqa: F401
+)

@@ -7,7 +7,8 @@ from flask import render_template, request
 from flask_babel import format_decimal
 
 from portal.blueprints.access import READERS, requires
-from portal.blueprints.explorer import chart_state, pairs, searched
+from portal.blueprints.chart import chart_state
+from portal.blueprints.explorer import pairs, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.charts import cutoffs
 from portal.blueprints.logs.words import EXPLORER, actor_label

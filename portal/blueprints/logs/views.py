@@ -7,19 +7,24 @@ from flask import abort, render_template, request
 
 from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.access import READERS, requires
-from portal.blueprints.entities import changes_in, facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import chart_state, hidden, paged, searched
+from portal.blueprints.chart import chart_state
+from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
+from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
+from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, neighbours
 from portal.blueprints.logs.charts import drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, chips, metadata_filter
+from portal.blueprints.metadata import raw_json, shown_metadata
 from portal.blueprints.reading import tools
+from portal.blueprints.saved_views.menu import menu_of
 from portal.queries.exports import Book
 from portal.queries.live_tail import tail_place
-from portal.queries.log_entry import LogEntry, around, find_log, parse_row_id, same_request
+from portal.queries.log_entry import LogEntry, find_log, parse_row_id, same_request
 from portal.queries.log_search import LogSearch
-from portal.queries.paging import BadParameter, Cursor
+from portal.queries.paging import BadParameter
+from portal.queries.siblings import log_siblings
 from portal.queries.transaction_entry import transactions_of_request
 from portal.unit_of_work import reading, reading_books
 
@@ -50,6 +55,7 @@ def index() -> str:
         kept_by_boxes=kept_by_boxes,
         opened=opened,
         live=live_of(search, place),
+        views=menu_of(Book.LOG),
         tools=tools(EXPLORER, Book.LOG, search, request.args),
         detail_of=_detail,
         chart=chart,
@@ -61,12 +67,12 @@ def index() -> str:
 @requires(*READERS)
 def detail(row_id: str) -> str:
     """One event: alone, or as the fragment that opens below its row."""
-    searched(LogSearch, also=("partial",))
+    searched(LogSearch, also=("partial", NEWER, OLDER))
     number = parse_row_id(row_id)
     entry = find_log(reading(), number) if number is not None else None
     if entry is None:
         abort(404)
-    if request.args.get("partial") or request.headers.get("HX-Request"):
+    if request.args.get("partial") or (request.headers.get("HX-Request") and not asks_for_more()):
         return render_template("logs/_detail.html", **_detail(entry))
     return render_template("logs/detail.html", **_detail(entry), **_surroundings(entry))
 
@@ -83,22 +89,17 @@ def _detail(entry: LogEntry) -> dict[str, Any]:
         "things": things_in(entry.details),
         "changes": changes_in(entry.details),
         "stack": stack_of(entry.details),
-        "facts": facts_in(entry.details),
-        "raw": raw_text(entry.details),
-        "filter_href": metadata_filter,
+        "facts": shown_metadata(facts_in(entry.details), metadata_filter),
+        "raw": raw_json(entry.details),
     }
 
 
 def _surroundings(entry: LogEntry) -> dict[str, Any]:
-    after, before = around(reading_books(), entry)
-    here = Cursor(entry.created_at, entry.id)
-    newer = Cursor(entry.created_at, entry.id, backwards=True)
     return {
-        "after": after,
-        "before": before,
+        **neighbours(entry),
+        "siblings": log_siblings(reading_books(), entry),
+        "labels": {key: label for key, (_, label) in THINGS.items()},
         "explorer": EXPLORER,
-        "older_href": EXPLORER.href([("cursor", here.encode())]),
-        "newer_href": EXPLORER.href([("cursor", newer.encode())]),
         "request_rows": same_request(reading_books(), entry.request_id),
         "request_transactions": transactions_of_request(reading_books(), entry.request_id),
     }

@@ -9,11 +9,13 @@ from flask import url_for
 from flask_babel import format_decimal, gettext, lazy_gettext, ngettext
 
 from portal.blueprints.entities import SAME, Chip, things_in
-from portal.blueprints.explorer import Explorer, only_metadata
+from portal.blueprints.explorer import Explorer
 from portal.blueprints.moments import local_datetime
+from portal.blueprints.terms import only_metadata
+from portal.domain.work import utc_now
 from portal.queries.log_counts import CAP, Sums
-from portal.queries.log_entry import TRACED_KEYS, LogEntry
-from portal.queries.log_language import log_forms
+from portal.queries.log_entry import LogEntry
+from portal.queries.log_language import log_forms, log_vocabulary
 
 EXPLORER = Explorer(
     endpoint="logs.index",
@@ -32,6 +34,8 @@ EXPLORER = Explorer(
     invertible=("level", "type", "actor"),
     forms_at=log_forms,
 )
+WORDS = frozenset(log_vocabulary(utc_now(), "UTC").fields)
+"""Names that the search language keeps for itself."""
 
 
 def chips(entry: LogEntry) -> list[Chip]:
@@ -68,9 +72,7 @@ def actor_label(word: str) -> str:
 
 def metadata_filter(path: str, value: Any, exclude: bool) -> str | None:
     """For a metadata value, the search that keeps only it or leaves it out."""
-    if path in TRACED_KEYS and not exclude and isinstance(value, str):
-        return EXPLORER.only("entity", value)
-    return only_metadata(EXPLORER, value, exclude)
+    return only_metadata(EXPLORER, WORDS, path, value, exclude)
 
 
 def step_label(name: str) -> str:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from portal.blueprints.access import gateway, me, requires
+from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
 from portal.blueprints.filters import money
 from portal.blueprints.payments import bp
@@ -31,6 +32,7 @@ Page = str | Response | tuple[str, int]
 
 @bp.get("/payments/<uuid:payment_id>/refund")
 @requires(Role.ADMIN)
+@recently
 def refund(payment_id: UUID) -> Page:
     """What giving money back means for this payment; changes nothing."""
     detail, form = payment_or_404(payment_id), RefundPaymentForm()
@@ -42,6 +44,7 @@ def refund(payment_id: UUID) -> Page:
 
 @bp.post("/payments/<uuid:payment_id>/refund")
 @requires(Role.ADMIN)
+@recently
 def refund_post(payment_id: UUID) -> Page:
     """Show what the amount typed will do, or give it back; says at once what Stripe answered."""
     form = RefundPaymentForm()

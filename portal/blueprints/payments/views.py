@@ -10,6 +10,7 @@ from portal.blueprints.access import READERS, requires, with_query
 from portal.blueprints.filters import select_timezone
 from portal.blueprints.lists import hidden, kept, page_href, with_page_size
 from portal.blueprints.payments import bp
+from portal.blueprints.traces.words import shown_step
 from portal.domain.work import utc_now
 from portal.queries.complaint_search import ComplaintCounts, ComplaintSearch, Kind, count_complaints
 from portal.queries.creator_search import find_creator
@@ -20,6 +21,8 @@ from portal.queries.payment_search import (
     count_payments,
     find_payment,
 )
+from portal.queries.trace import find_trace
+from portal.queries.trace_rows import TraceKind
 from portal.unit_of_work import reading
 
 KEPT = ("q", "from", "to", "tz", "creatorId", "limit")
@@ -76,7 +79,9 @@ def payment_or_404(payment_id: UUID) -> PaymentDetail:
 def detail(payment_id: UUID) -> str:
     """One payment: who paid whom, how it was shared, what was given back."""
     found = payment_or_404(payment_id)
-    return render_template("payments/detail.html", found=found, payment=found.sold.payment)
+    trace = find_trace(reading(), TraceKind.PAYMENT, str(payment_id), now=utc_now())
+    steps = [shown_step(step) for step in trace.steps] if trace else []
+    return render_template("payments/detail.html", found=found, payment=found.sold.payment, steps=steps)
 
 
 @bp.get("/refunds-disputes")

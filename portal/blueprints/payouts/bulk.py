@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 
 from portal.blueprints.access import gateway, me, requires, settings
+from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.forms import must_retype
@@ -54,9 +55,11 @@ class Result:
 
 @bp.get("/approve")
 @requires(Role.ADMIN)
+@recently
 def approve_selected() -> str:
     """What approving the selection means, a total a currency; changes nothing."""
-    lines = _lines(_selected([(given, None) for given in request.args.getlist("id")]))
+    sent = [given.partition(":")[0] for given in request.form.getlist("payout")]  # back from a sign-in
+    lines = _lines(_selected([(given, None) for given in request.args.getlist("id") or sent]))
     return render_template(
         "payouts/approve_selected.html",
         form=ApproveSelectedForm(),
@@ -69,6 +72,7 @@ def approve_selected() -> str:
 
 @bp.post("/approve")
 @requires(Role.ADMIN)
+@recently
 def approve_selected_post() -> str:
     """Approve them one after the other; each has its own line in the answer, whatever became of the others."""
     wanted = _selected([_versioned(given) for given in request.form.getlist("payout")])

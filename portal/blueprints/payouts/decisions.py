@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal.blueprints.access import gateway, me, requires, settings
+from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
 from portal.blueprints.moments import local_datetime
 from portal.blueprints.payouts import bp
@@ -29,6 +30,7 @@ Page = str | Response | tuple[str, int]
 
 @bp.get("/<uuid:payout_id>/approve")
 @requires(Role.ADMIN)
+@recently
 def approve(payout_id: UUID) -> Page:
     """What approving means for this payout; changes nothing."""
     detail = payout_or_404(payout_id)
@@ -39,6 +41,7 @@ def approve(payout_id: UUID) -> Page:
 
 @bp.post("/<uuid:payout_id>/approve")
 @requires(Role.ADMIN)
+@recently
 def approve_post(payout_id: UUID) -> Page:
     """Approve and send; says at once what Stripe answered."""
     form, seen = ApprovePayoutForm(), payout_or_404(payout_id)
@@ -118,6 +121,7 @@ def _approve_page(detail: PayoutDetail, form: ApprovePayoutForm) -> str:
 
 @bp.get("/<uuid:payout_id>/reject")
 @requires(Role.ADMIN)
+@recently
 def reject(payout_id: UUID) -> Page:
     """Asks for the reason; changes nothing."""
     detail = payout_or_404(payout_id)
@@ -128,6 +132,7 @@ def reject(payout_id: UUID) -> Page:
 
 @bp.post("/<uuid:payout_id>/reject")
 @requires(Role.ADMIN)
+@recently
 def reject_post(payout_id: UUID) -> Page:
     """Reject, or show first what the creator would read."""
     form = RejectPayoutForm()

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal.blueprints.access import gateway, me, requires
+from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.forms import CancelPayoutForm, RetryPayoutForm
@@ -24,6 +25,7 @@ Page = str | Response | tuple[str, int]
 
 @bp.get("/<uuid:payout_id>/retry")
 @requires(Role.ADMIN)
+@recently
 def retry(payout_id: UUID) -> Page:
     """What sending again means for this payout; changes nothing."""
     return _page("payouts/retry.html", payout_or_404(payout_id), RetryPayoutForm())
@@ -31,6 +33,7 @@ def retry(payout_id: UUID) -> Page:
 
 @bp.post("/<uuid:payout_id>/retry")
 @requires(Role.ADMIN)
+@recently
 def retry_post(payout_id: UUID) -> Page:
     """Authorise a new attempt and send it."""
     form = RetryPayoutForm()
@@ -51,6 +54,7 @@ def retry_post(payout_id: UUID) -> Page:
 
 @bp.get("/<uuid:payout_id>/cancel")
 @requires(Role.ADMIN)
+@recently
 def cancel(payout_id: UUID) -> Page:
     """What cancelling means for this payout; changes nothing."""
     return _page("payouts/cancel.html", payout_or_404(payout_id), CancelPayoutForm())
@@ -58,6 +62,7 @@ def cancel(payout_id: UUID) -> Page:
 
 @bp.post("/<uuid:payout_id>/cancel")
 @requires(Role.ADMIN)
+@recently
 def cancel_post(payout_id: UUID) -> Page:
     """Cancel before it is sent, or at Stripe while it is pending there."""
     payout_or_404(payout_id)

@@ -5,6 +5,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal.blueprints.access import me, requires
+from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.forms import PauseSendingForm
@@ -18,6 +19,7 @@ from portal.unit_of_work import reading, unit_of_work
 
 @bp.get("/sending")
 @requires(Role.ADMIN)
+@recently
 def sending() -> str:
     """Whether payouts are being sent, and the form that changes it."""
     return _page(PauseSendingForm())
@@ -25,6 +27,7 @@ def sending() -> str:
 
 @bp.post("/sending")
 @requires(Role.ADMIN)
+@recently
 def sending_post() -> str | Response | tuple[str, int]:
     """Pause or resume, as the form says that was shown."""
     form = PauseSendingForm()

@@ -13,7 +13,6 @@ from portal.blueprints.payouts.words import shown_steps, tabs
 from portal.domain.work import utc_now
 from portal.queries.creator_search import find_creator
 from portal.queries.disputes import disputed_creators, open_disputes
-from portal.queries.payout_life import accepted_at, life_of
 from portal.queries.payout_search import (
     PayoutDetail,
     PayoutSearch,
@@ -22,6 +21,8 @@ from portal.queries.payout_search import (
     find_payout,
     stuck_since,
 )
+from portal.queries.trace import find_trace
+from portal.queries.trace_rows import TraceKind
 from portal.unit_of_work import reading
 
 KEPT = ("q", "from", "to", "tz", "creatorId", "limit")
@@ -70,13 +71,14 @@ def detail(payout_id: UUID) -> str:
     """One payout: its life, facts and attempts, and what may be done with it."""
     found = payout_or_404(payout_id)
     payout, now = found.payout, utc_now()
-    steps = life_of(payout, accepted=accepted_at(reading(), payout.id), now=now)
+    trace = find_trace(reading(), TraceKind.PAYOUT, str(payout_id), now=now)
+    steps = trace.steps if trace else ()
     return render_template(
         "payouts/detail.html",
         payout=payout,
         creator=payout.creator,
         decided_by=found.decided_by,
-        steps=shown_steps(steps, found),
+        steps=shown_steps([step.step for step in steps], found, {step.step.key: step.log_id for step in steps}),
         disputes=open_disputes(reading(), payout.creator_id),
         late_since=stuck_since(payout, now),
         undecided=payout.status is PayoutStatus.REQUESTED,

@@ -65,8 +65,8 @@ class ShownStep:
     href: str | None = None
 
 
-def shown_steps(steps: list[Step], detail: PayoutDetail) -> list[ShownStep]:
-    """A payout's life in words."""
+def shown_steps(steps: list[Step], detail: PayoutDetail, rows: Mapping[StrEnum, int | None]) -> list[ShownStep]:
+    """A payout's life in words; `rows` are the log's rows that show its steps."""
     return [
         ShownStep(
             label=_label(step),
@@ -76,6 +76,7 @@ def shown_steps(steps: list[Step], detail: PayoutDetail) -> list[ShownStep]:
             elapsed=duration_ms(step.elapsed) if step.elapsed is not None else None,
             actor=_actor(step, detail),
             note=_note(step, detail),
+            href=url_for("logs.detail", row_id=row) if (row := rows.get(step.key)) else None,
         )
         for step in steps
     ]

@@ -5,15 +5,19 @@ from typing import Any
 from flask import abort, render_template, request
 
 from portal.blueprints.access import READERS, requires
-from portal.blueprints.entities import facts_in, raw_text, stack_of, things_in
-from portal.blueprints.explorer import chart_state, hidden, paged, pairs, searched
+from portal.blueprints.chart import chart_state
+from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
+from portal.blueprints.explorer import hidden, paged, pairs, searched
+from portal.blueprints.metadata import raw_json, shown_metadata
 from portal.blueprints.reading import tools
+from portal.blueprints.saved_views.menu import menu_of
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
 from portal.queries.exports import Book
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
 from portal.queries.parameters import flag
+from portal.queries.siblings import transaction_siblings, transactions_around
 from portal.queries.transaction_entry import TransactionEntry, find_transaction, transactions_of_request
 from portal.queries.transaction_search import (
     FILTERS,
@@ -50,6 +54,7 @@ def index() -> str:
         kinds=EXPLORER.options("entityType", [kind.value for kind in EntityType]),
         kept_by_boxes=EXPLORER.forms().unchosen(pairs(), "entityType"),
         opened=opened,
+        views=menu_of(Book.TRANSACTION_LOG),
         tools=tools(EXPLORER, Book.TRANSACTION_LOG, search, request.args),
         detail_of=_detail,
         chart=chart,
@@ -88,12 +93,17 @@ def detail(row_id: str) -> str:
     if request.args.get("partial") or request.headers.get("HX-Request"):
         return render_template("transactions/_detail.html", **_detail(entry))
     others = [row for row in transactions_of_request(reading_books(), entry.request_id) if row.id != entry.id]
+    after, before = transactions_around(reading_books(), entry)
     return render_template(
         "transactions/detail.html",
         **_detail(entry),
         explorer=EXPLORER,
         request_rows=same_request(reading_books(), entry.request_id),
         request_transactions=others,
+        siblings=transaction_siblings(reading_books(), entry),
+        labels={key: label for key, (_, label) in THINGS.items()} | {"entityId": entry.entity_type},
+        after=after,
+        before=before,
     )
 
 
@@ -103,9 +113,9 @@ def _detail(entry: TransactionEntry) -> dict[str, Any]:
         "chips": chips(entry),
         "things": things_in({**entry.details, **owners(entry)}),
         "stack": stack_of(entry.details),
-        "facts": facts_in(entry.details),
-        "raw": raw_text(entry.details),
-        "filter_href": metadata_filter,
+        "changes": changes_in(entry.details),
+        "facts": shown_metadata(facts_in(entry.details), metadata_filter, entry.currency),
+        "raw": raw_json(entry.details),
     }
 
 

@@ -6,9 +6,11 @@ from flask import url_for
 from flask_babel import gettext, lazy_gettext
 
 from portal.blueprints.entities import SAME, Chip, things_in
-from portal.blueprints.explorer import Explorer, only_metadata
+from portal.blueprints.explorer import Explorer
+from portal.blueprints.terms import only_metadata
+from portal.domain.work import utc_now
 from portal.queries.transaction_entry import TransactionEntry
-from portal.queries.transaction_language import transaction_forms
+from portal.queries.transaction_language import transaction_forms, transaction_vocabulary
 
 EXPLORER = Explorer(
     endpoint="transactions.index",
@@ -33,6 +35,8 @@ EXPLORER = Explorer(
     invertible=("eventType", "entityType"),
     forms_at=transaction_forms,
 )
+WORDS = frozenset(transaction_vocabulary(utc_now(), "UTC").fields)
+"""Names that the search language keeps for itself."""
 
 
 def owners(entry: TransactionEntry) -> dict[str, str]:
@@ -52,6 +56,6 @@ def chips(entry: TransactionEntry) -> list[Chip]:
     return [*found, Chip(gettext("Même requête"), request, "link")]
 
 
-def metadata_filter(_path: str, value: Any, exclude: bool) -> str | None:
+def metadata_filter(path: str, value: Any, exclude: bool) -> str | None:
     """For a metadata value, the search that keeps only it or leaves it out."""
-    return only_metadata(EXPLORER, value, exclude)
+    return only_metadata(EXPLORER, WORDS, path, value, exclude)

@@ -1,0 +1,139 @@
+"""What need not be looked for everywhere: the kinds that the log holds, and what an id is the id of."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    String,
+    Subquery,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    union,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.orm import Session
+
+from portal.models import (
+    Booking,
+    CallOffer,
+    Creator,
+    Dispute,
+    JobRun,
+    Log,
+    Payment,
+    Payout,
+    Refund,
+    StripeEvent,
+)
+from portal.models.log import TRACED_KEYS
+from portal.queries.log_language import is_type
+from portal.queries.probes import Cut, prefix_of
+
+REMEMBERED_SECONDS = 60
+MARGIN = 1000
+"""Ids are taken before their rows are seen: so many before the last one may still come."""
+NAMED_BY: Mapping[str, Any] = {
+    "payoutId": Payout,
+    "bookingId": Booking,
+    "paymentId": Payment,
+    "refundId": Refund,
+    "disputeId": Dispute,
+    "offerId": CallOffer,
+    "creatorId": Creator,
+    "runId": JobRun,
+}
+"""The metadata key under which rows name a thing of each table."""
+KINDS = text("""
+with recursive kind as (
+    (select type, level from log order by type, level limit 1)
+    union all
+    select following.* from kind cross join lateral (
+        select type, level from log where (type, level) > (kind.type, kind.level) order by type, level limit 1
+    ) as following
+)
+select type, level::text, (select max(id) from log) from kind
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Each type with its levels, as the book had them when its rows up to the id `seen` were there."""
+
+    pairs: tuple[tuple[str, str], ...]
+    seen: int
+
+
+_remembered: dict[Any, tuple[float, Kinds]] = {}
+
+
+def known_kinds(session: Session) -> Kinds:
+    """The kinds of the session's database, at most a minute old: rows after `seen` may be of others."""
+    place = session.get_bind()
+    until, kinds = _remembered.get(place, (0.0, Kinds((), 0)))
+    if time.monotonic() >= until:
+        rows = session.execute(KINDS).all()
+        kinds = Kinds(tuple((row[0], row[1]) for row in rows), max((row[2] for row in rows), default=0) - MARGIN)
+        _remembered[place] = (time.monotonic() + REMEMBERED_SECONDS, kinds)
+    return kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What to order by in place of a row's own columns."""
+
+    created_at: Any
+    id: Any
+
+
+def of_known_kinds(
+    kinds: Kinds, types: Sequence[str], levels: Sequence[str], conditions: Sequence[ColumnElement[bool]], cut: Cut
+) -> Subquery:
+    """Keys of the rows of these types and levels: a probe of each kind that is known, and all newer rows."""
+    probe, kind = _probe_of([pair for pair in kinds.pairs if _wanted(pair, types, levels)])
+    found = cut(probe.where(*conditions), Log).lateral("probe")
+    newer = [Log.id > kinds.seen, or_(*map(is_type, types)), Log.level.in_(levels), *conditions]
+    place = Place(Log.created_at + timedelta(), Log.id)  # never by the index of moments: newer rows are few
+    return union(
+        select(found.c.created_at, found.c.id).select_from(kind.join(found, true())),
+        cut(select(Log.created_at, Log.id).where(*newer), place),
+    ).subquery("probed")
+
+
+def _probe_of(pairs: Sequence[tuple[str, str]]) -> tuple[Any, Any]:
+    types = cast(array([type for type, _ in pairs]), ARRAY(String))
+    levels = cast(array([level for _, level in pairs]), ARRAY(Log.level.type))
+    kind = func.unnest(types, levels).table_valued("type", "level", name="kind").render_derived()
+    return select(Log.created_at, Log.id).where(Log.type == kind.c.type, Log.level == kind.c.level), kind
+
+
+def _wanted(pair: tuple[str, str], types: Sequence[str], levels: Sequence[str]) -> bool:
+    prefixes = [(value, prefix_of(value)) for value in types]
+    named = any(pair[0] == value if prefix is None else pair[0].startswith(prefix) for value, prefix in prefixes)
+    return named and pair[1] in levels
+
+
+def keys_naming(session: Session, entity: str) -> tuple[str, ...]:
+    """The metadata keys under which rows may name `entity`: one for a thing of ours, all for what is none."""
+    found = session.scalar(_owner(entity))
+    return TRACED_KEYS if found is None else (found,)
+
+
+def _owner(entity: str) -> Any:
+    try:
+        key = UUID(entity)
+    except ValueError:
+        return select(literal("eventId")).where(select(StripeEvent.id).where(StripeEvent.id == entity).exists())
+    things = NAMED_BY.items()
+    owners = [select(literal(name)).where(select(t.id).where(t.id == key).exists()) for name, t in things]
+    return union_all(*owners)

@@ -1,0 +1,48 @@
+"""Around an event: five before, five after, more on demand, the filters one came with visibly set aside."""
+
+import re
+from html import unescape
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.browser import Browser
+from tests.factories import Factory
+from tests.queries.books import NOON, Event, minutes, write
+
+LOGS = "/dashboard/admin/system-logs"
+
+
+@pytest.fixture
+def admin(browser: Browser, factory: Factory) -> Browser:
+    """A signed-in admin."""
+    return browser.sign_in(factory.admin().email)
+
+
+def shown(browser: Browser) -> list[int]:
+    around = browser.text.partition('id="around"')[2]
+    return [int(found) for found in re.findall(r'data-log-id="(\d+)"', around)]
+
+
+def test_a_row_leads_to_its_neighbours_whatever_was_looked_for(admin: Browser, session: Session) -> None:
+    events = [Event("PAYOUT_FAILED" if n == 20 else "USER_LOGIN", at=NOON + minutes(n)) for n in range(40)]
+    ids = write(session, events)
+    admin.get(f"{LOGS}?type=PAYOUT_*&q=connexion")
+    link = re.search(r'href="([^"]+)#around"', admin.text)
+    assert link is not None
+    admin.get(unescape(link[1]))
+    assert shown(admin) == ids[15:26][::-1]
+    assert "Filtres mis de côté :" in admin.words
+    assert "PAYOUT_*" in admin.words
+    back = re.search(r'href="([^"]+)">Revenir à la recherche filtrée', admin.text)
+    assert back is not None
+    assert unescape(back[1]).startswith(f"{LOGS}?")
+    more = re.search(r'href="([^"]+)" hx-get="([^"]+)"[^>]*><svg[^>]*><use[^>]*></svg>Encore plus a', admin.text)
+    assert more is not None
+    admin.get(unescape(more[2]), headers={"HX-Request": "true"})
+    assert shown(admin) == ids[5:26][::-1]
+    assert "Filtres mis de côté :" in admin.words
+    admin.get(f"{LOGS}/{ids[20]}")
+    assert "Filtres mis de côté" not in admin.words
+    for wrong in ("older=4", "older=56", "newer=x", "newer=-5", "older=", "older=5&older=6"):
+        assert admin.get(f"{LOGS}/{ids[20]}?{wrong}").status_code == (200 if wrong == "older=" else 400)
