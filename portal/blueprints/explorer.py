@@ -21,6 +21,8 @@ from portal.queries.search_forms import Pair as Pair
 
 PLACE = ("cursor", "open", "partial", "after", "chart", "rowsFrom", "rowsTo", "exact", "by")
 """Parameters that say where one is and how one looks, not what one looks for."""
+MOST_SUSPECTS = 8
+"""Filters of which each costs a query to find out whether it alone empties a page."""
 SPANS = (
     ("now-1h", lazy_gettext("1 h")),
     ("now-24h", lazy_gettext("24 h")),
@@ -163,9 +165,10 @@ class Explorer:
 
     def culprits(self, kind: SearchType[Search], session: Any) -> list[Pill]:
         """The filters that alone empty the page: without one of them there is something to see."""
-        if len(self.pills()) < 2:
+        pills = self.pills()
+        if not 2 <= len(pills) <= MOST_SUSPECTS:
             return []
-        return [pill for pill in self.pills() if self._revives(pill, kind, session)]
+        return [pill for pill in pills if self._revives(pill, kind, session)]
 
     def _revives(self, pill: Pill, kind: SearchType[Search], session: Any) -> bool:
         try:

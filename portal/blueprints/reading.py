@@ -47,7 +47,8 @@ class Tools:
 
 def tools(explorer: Explorer, book: Book, search: Any, args: Any) -> Tools:
     """The tools for a search. Raises BadParameter for columns that cannot be."""
-    fixed = frozen(pairs(), search.period, now=utc_now())
+    timed = explorer.forms().as_parameters(pairs(), "from", "to") or pairs()
+    fixed = frozen(timed, search.period, now=utc_now())
     query = f"?{urlencode(fixed)}" if fixed else ""
     whole = [pair for pair in pairs() if pair[0] != "limit"]
     keys = parse_columns(args)

@@ -27,13 +27,13 @@ class Forms:
         nodes = [self._node(name, [v for k, v in pairs if k == name]) for name in dict.fromkeys(moved)]
         return self._checked([pair for pair in pairs if pair[0] not in self.terms], [self._tree(pairs), *nodes])
 
-    def as_parameters(self, pairs: Sequence[Pair]) -> list[Pair] | None:
-        """The same with as much as possible said in parameters; None when `q` holds nothing that they can say."""
+    def as_parameters(self, pairs: Sequence[Pair], *only: str) -> list[Pair] | None:
+        """The same with as much as possible said in parameters, or in `only` these; None when `q` says none."""
         kept: list[Node] = []
         moved: list[Pair] = []
         taken = {name for name, _ in pairs}
         for node in conjuncts(self._tree(pairs)):
-            said = self._said(node, taken)
+            said = self._said(node, taken) if self._is_about(node, only) else []
             moved += said
             kept += [] if said else [node]
         if not moved:
@@ -122,6 +122,10 @@ class Forms:
         known = self.words.find(term.name).values
         spelled = next((s for s in (term.raw, term.raw.upper()) if s in known and term.operator == ":"), None)
         return [spelled] if spelled else list(term.value)
+
+    def _is_about(self, node: Node, names: Sequence[str]) -> bool:
+        """Whether a conjunct is about one of these parameters; without any, always."""
+        return not names or bool(self._about(node) & {self.terms[name][0] for name in names})
 
     def _about(self, node: Node) -> set[str]:
         """The fields that a conjunct is about, when it is about one alone."""

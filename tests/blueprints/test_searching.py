@@ -175,3 +175,22 @@ def test_without_javascript_the_syntax_is_on_the_page(admin: Browser, session: S
         assert f'data-suggest="{API[page]}/suggestions"' in admin.text
     admin.get(f"{MONEY}?q=amount%3E9%2C99")
     assert len(shown(admin)) == 1
+
+
+def test_an_empty_page_of_many_terms_looks_for_no_single_culprit(admin: Browser, session: Session) -> None:
+    write(session, [Event(details={"n": 1})])
+    admin.get(f"{LOGS}?q={quote('n=1 n>1')}")
+    assert "Le filtre « n>1 » écarte tout ce que les autres gardent." in admin.words
+    admin.get(f"{LOGS}?q={quote('n=1 ' * 9 + 'n>1')}")
+    assert "écarte tout" not in admin.words
+    assert "Ces filtres ensemble ne laissent rien passer." in admin.words
+
+
+def test_a_copied_link_holds_the_moments_that_the_search_meant(admin: Browser) -> None:
+    admin.get(f"{LOGS}?q={quote('solde from:now-1h')}")
+    copied = re.search(r'data-copy="([^"]+)"', admin.text)
+    assert copied is not None
+    given = dict(parameters(unescape(copied[1])))
+    assert given["q"] == "solde"
+    assert {"from", "to"} <= given.keys()
+    assert "now" not in given["from"]

@@ -55,7 +55,7 @@ def test_case_25_a_refund_while_requested_leaves_a_payout_that_stripe_refuses(
     assert_books_agree(acts.session, sandbox, requested, S.REQUESTED, reserved=12_345)
     page = Browser(acts.app).sign_in(admin.email).get(f"/dashboard/admin/payouts/{requested.id}/approve").text
     assert "Le solde disponible couvre le montant" in page
-    assert 'Pourquoi approuver malgré' in page
+    assert "Pourquoi approuver malgré" in page
     desk = Browser(acts.app).sign_in(admin.email).get(f"/dashboard/admin/creators/{creator.id}").text
     assert "Des payouts demandés ne sont plus couverts" in desk
     own = Browser(acts.app).sign_in(creator.email).get("/dashboard/creator").text
@@ -97,7 +97,7 @@ def test_case_25_a_dispute_while_requested_is_shown_before_anybody_approves(
     browser = Browser(acts.app).sign_in(admin.email)
     assert "Litige ouvert" in browser.get("/dashboard/admin/payouts").text
     assert "1 litige ouvert" in browser.get(f"/dashboard/admin/payouts/{requested.id}").text
-    assert 'Pourquoi approuver malgré' in browser.get(f"/dashboard/admin/payouts/{requested.id}/approve").text
+    assert "Pourquoi approuver malgré" in browser.get(f"/dashboard/admin/payouts/{requested.id}/approve").text
     sandbox.decide_dispute(dispute["id"], outcome)
     hear(deliver, process)
     assert "litige ouvert" not in browser.get(f"/dashboard/admin/payouts/{requested.id}").text

@@ -1,0 +1,127 @@
+"""Random searches of the log, each with its plain meaning: what the search's own code is compared with."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from portal.models.log import TRACED_KEYS
+from tests.queries.books import Event
+from tests.queries.test_log_search import LEVELS, TYPES, is_type, mixed_rows, searched_text
+
+Meaning = Callable[[Event], bool]
+Case = tuple[str, Meaning]
+AMOUNTS: tuple[Any, ...] = (5, 99.99, 100, "100.50", "99,5", "1e3", None, [100, "EUR"], {"value": 7}, True, -3)
+COMPARE: dict[str, Callable[[Decimal, Decimal], bool]] = {
+    ">=": Decimal.__ge__,
+    ">": Decimal.__gt__,
+    "<=": Decimal.__le__,
+    "<": Decimal.__lt__,
+}
+
+
+def rows_with_amounts() -> list[Event]:
+    """The mixed rows; most have an amount, of every form that writers gave one."""
+    return [
+        replace(e, details={**e.details, "amount": AMOUNTS[n % 11]}) if n % 4 else e
+        for n, e in enumerate(mixed_rows())
+    ]
+
+
+def number(value: Any) -> Decimal | None:
+    """A number, or a text that is written as one."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or "e" in str(value):
+        return None
+    try:
+        return Decimal(str(value).replace(",", "."))
+    except InvalidOperation:
+        return None
+
+
+def has_word(word: str) -> Meaning:
+    return lambda e: word.lower() in searched_text(e)
+
+
+def has_level(wanted: set[str]) -> Meaning:
+    return lambda e: e.level in wanted
+
+
+def compares(operator: str, wanted: str) -> Meaning:
+    def test(e: Event) -> bool:
+        found = number(e.details.get("amount"))
+        return found is not None and COMPARE[operator](found, Decimal(wanted.replace(",", ".")))
+
+    return test
+
+
+def equals(key: str, wanted: str, *, other: bool = False) -> Meaning:
+    """Equal to a metadata value; `other`: there, and not equal."""
+
+    def test(e: Event) -> bool:
+        value = e.details.get(key)
+        same = value == wanted or (isinstance(value, list) and wanted in value)
+        same = same or (number(value) is not None and number(value) == number(wanted))
+        return value is not None and not same if other else same
+
+    return test
+
+
+def leaf(chance: random.Random) -> Case:
+    """One term."""
+    level, type_, n = (
+        chance.choice(LEVELS),
+        chance.choice([*TYPES, "PAYOUT_*", "CRON_", "NOTHING_*"]),
+        chance.randrange(5),
+    )
+    operator, amount = chance.choice(sorted(COMPARE)), chance.choice(("100", "99,5", "99.99", "-3", "0", "7"))
+    key, word = (
+        chance.choice(TRACED_KEYS),
+        chance.choice(("solde", "échoué", "100%", "a_b", "zébu", "payout", "réussie")),
+    )
+    above = set(LEVELS[LEVELS.index(level) :])
+    cases: list[Case] = [
+        (word, has_word(word)),
+        ('"solde insuffisant"', has_word("Solde insuffisant")),
+        (f"level:{level}", has_level({level})),
+        (f"level>={level}", has_level(above)),
+        (f"level!={level}", has_level({*LEVELS} - {level})),
+        (f"level:(INFO OR {level})", has_level({"INFO", level})),
+        (f"type:{type_}", lambda e: is_type(type_, e.type)),
+        (f"type!={type_}", lambda e: not is_type(type_, e.type)),
+        ("actor:SYSTEM", lambda e: e.actor == "SYSTEM"),
+        (f"actorId:id-{n}", lambda e: e.actor_id == f"id-{n}"),
+        (f"actorId!=id-{n}", lambda e: e.actor_id not in {None, f"id-{n}"}),
+        (f"entity:id-{n}", lambda e: f"id-{n}" in {e.details.get(k) for k in TRACED_KEYS}),
+        (f"{key}:id-{n}", lambda e: e.details.get(key) == f"id-{n}"),
+        (f"{key.removesuffix('Id')}!=id-{n}", lambda e: e.details.get(key) not in {None, f"id-{n}"}),
+        (f"amount{operator}{amount}", compares(operator, amount)),
+        (f"amount:{amount}", equals("amount", amount)),
+        (f"amount!={amount}", equals("amount", amount, other=True)),
+        (f"note:id-{n}", equals("note", f"id-{n}")),
+        ("note:id-*", lambda e: str(e.details.get("note", "")).startswith("id-")),
+        ("metadata.nested.list:Zébu", lambda e: "nested" in e.details),
+        ("has:amount", lambda e: e.details.get("amount") is not None),
+        (f"has:{key}", lambda e: e.details.get(key) is not None),
+        ("message:solde", lambda e: "solde" in e.message.lower()),
+        (f"user:id-{n}", lambda e: e.actor_id == f"id-{n}"),
+    ]
+    return chance.choice(cases)
+
+
+def search_case(chance: random.Random, depth: int = 3) -> Case:
+    """A search of several terms, and what it means."""
+    if depth == 0 or chance.random() < 0.25:
+        return leaf(chance)
+    parts = [search_case(chance, depth - 1) for _ in range(chance.randrange(1, 4))]
+    tests = [test for _, test in parts]
+    match chance.randrange(5):
+        case 0:
+            return f"({' OR '.join(t for t, _ in parts)})", lambda e: any(test(e) for test in tests)
+        case 1:
+            return f"-({' '.join(t for t, _ in parts)})", lambda e: not all(test(e) for test in tests)
+        case 2:
+            return f"NOT ({' OR '.join(t for t, _ in parts)})", lambda e: not any(test(e) for test in tests)
+        case 3:
+            return f"({' AND '.join(t for t, _ in parts)})", lambda e: all(test(e) for test in tests)
+    return " ".join(f"({t})" if " OR " in t else t for t, _ in parts), lambda e: all(test(e) for test in tests)
