@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flask import Flask
+from flask.logging import default_handler
 from sqlalchemy import create_engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import cli
-from portal.audit import writer
+from portal.audit import stderr, writer
 from portal.audit.spool import Spool
 from portal.blueprints import access, delivery, errors, filters, frame, limits
 from portal.blueprints.account import bp as account
@@ -86,6 +87,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     urls = database_urls(settings)
     app = Flask(__name__)
     app.config.from_mapping(_flask_config(settings, urls))
+    stderr.redact(default_handler)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the specification's own order
     app.extensions["settings"] = settings
     app.extensions["database_urls"] = urls

@@ -25,6 +25,7 @@ from portal.stripe_gateway import Stripe
 from portal.stripe_sandbox import SandboxSettings
 from portal.stripe_sandbox.sandbox import Sandbox
 from portal.stripe_sandbox.server import RunningSandbox
+from tests import canary
 from tests.browser import Browser
 from tests.factories import Factory
 
@@ -36,6 +37,23 @@ SECRETS = {
 }
 UNSAFE = ("fsync", "synchronous_commit", "full_page_writes")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+LEAKING = text(
+    "select string_agg(left(told, 300), ' || ') from ("
+    " select type || ' ' || message || ' ' || metadata::text as told from log"
+    " union all select event_type || ' ' || coalesce(error_message, '') || ' ' || metadata::text"
+    " from transaction_log) as rows where told ~ :pattern"
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """No test leaves a secret on stderr: what every one of them wrote there is searched for all of them."""
+    report = yield
+    if report.passed and (found := canary.leaks(report.capstderr)):
+        report.outcome, report.longrepr = "failed", f"secrets on stderr in {item.nodeid}: {found[:3]}"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -117,14 +135,18 @@ def sandbox(running_sandbox: RunningSandbox) -> Sandbox:
 
 
 @pytest.fixture
-def app(portal_app: Flask, empty_database: None, running_sandbox: RunningSandbox) -> Iterator[Flask]:
-    """The application on an empty database and a fresh Stripe."""
+def app(
+    portal_app: Flask, owner_engine: Engine, empty_database: None, running_sandbox: RunningSandbox
+) -> Iterator[Flask]:
+    """The application on an empty database and a fresh Stripe; what a test leaves in the books holds no secret."""
     before = portal_app.extensions["settings"]
     portal_app.extensions["stripe_gateway"] = Stripe(
         before.stripe_secret_key, api_base=running_sandbox.url, timeout=before.stripe_timeout
     )
     yield portal_app
     portal_app.extensions["settings"] = before
+    with owner_engine.connect() as connection:
+        assert connection.scalar(LEAKING, {"pattern": canary.PATTERN}) is None
 
 
 @pytest.fixture

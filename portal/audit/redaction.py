@@ -24,7 +24,14 @@ SECRET_TEXT = re.compile(
     r"|\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}"
     r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"|\$argon2\w*\$[\w.,=+/$-]+"
 )
+NAMED = re.compile(
+    r"\b(passw\w*|secret|token|csrf_token|api_?key|session|otp|authorization|cookie)"
+    r"(=|: ?|%3D)([^\s&;,\"'<>()]{6,})",
+    re.IGNORECASE,
+)
+"""A secret that its name gives away in running text: password=…, Cookie: session=…."""
 CARD = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])")
 BROKEN = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -32,7 +39,7 @@ BROKEN = re.compile(r"[\x00\ud800-\udfff]")
 def clean_text(value: str) -> str:
     """`value` without secrets, card numbers, NUL or lone surrogates, cut at 16 KB."""
     text = BROKEN.sub("\ufffd", value[: MAX_TEXT + 1])
-    text = CARD.sub(_card, SECRET_TEXT.sub(REDACTED, text))
+    text = CARD.sub(_card, NAMED.sub(rf"\1\2{REDACTED}", SECRET_TEXT.sub(REDACTED, text)))
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… [coupé : {len(value)} caractères]"
 
 

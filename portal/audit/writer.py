@@ -5,6 +5,7 @@ written apart outlives whatever the caller rolls back; while the database is gon
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from portal.audit.spool import Spool
 from portal.models import Log, LogActor, LogLevel, TransactionLog
 
 JOINED = "audit rows"
+UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What JSON leaves as it is and a terminal or a collector of logs does not: C1 controls, line ends, bidi marks."""
 Book = type[Log] | type[TransactionLog]
 
 
@@ -169,6 +172,7 @@ def _table(book: Book) -> Table:
 
 
 def emit(rows: Sequence[Row]) -> None:
-    """Write each row to stderr as one JSON line, all in one go."""
+    """Write each row to stderr as one JSON line, all in one go; what moves a cursor is spelt out."""
     lines = [{"book": row.book.__tablename__, **row.values} for row in rows]
-    sys.stderr.write("".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines))
+    told = "".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
+    sys.stderr.write(UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", told))

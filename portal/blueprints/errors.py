@@ -10,6 +10,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from portal.audit.outage import is_unreachable
+from portal.audit.redaction import clean_text
 from portal.audit.system_log import log_api_error
 from portal.blueprints.access import SignedIn, person, record_guest, wants_json
 from portal.blueprints.bad_queries import bad_query_page
@@ -65,7 +66,7 @@ def _unless_gone(handler: Callable[[E], Response]) -> Callable[[E], Response]:
 def bad_parameter(error: BadParameter) -> Response:
     """400 naming the parameter and what it takes."""
     expected = gettext(error.expected, **error.words)
-    details = {"parameter": error.parameter, "value": error.value, "expected": expected, **error.place}
+    details = {"parameter": error.parameter, "value": clean_text(error.value), "expected": expected, **error.place}
     message = gettext("Le paramètre « %(name)s » n’accepte pas cette valeur.", name=error.parameter)
     if wants_json():
         return json_error(400, "BAD_PARAMETER", message, details)

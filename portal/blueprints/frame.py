@@ -58,8 +58,8 @@ class NavigationItem:
 
 
 ADMIN_NAVIGATION = (
-    NavigationItem(lazy_gettext("Vue d’ensemble"), "dashboard.admin", "layout-dashboard", "o"),
-    NavigationItem(lazy_gettext("Journal système"), "logs.index", "scroll-text", "l"),
+    NavigationItem(lazy_gettext("Accueil"), "dashboard.admin", "layout-dashboard", "o"),
+    NavigationItem(lazy_gettext("Journal"), "logs.index", "scroll-text", "l"),
     NavigationItem(lazy_gettext("Transactions"), "transactions.index", "arrow-left-right", "t"),
     NavigationItem(lazy_gettext("Payouts"), "payouts.index", "banknote", "v"),
     NavigationItem(lazy_gettext("Créateurs"), "creators.index", "users", "c"),

@@ -14,5 +14,7 @@ HOURS = {1: _("Une heure"), 4: _("4 heures"), 24: _("Un jour"), 72: _("3 jours")
 class SilenceForm(FlaskForm):  # type: ignore[misc]
     """The rules check both; the validators only mark the fields."""
 
-    hours = SelectField(_("Durée"), choices=[SelectChoice(str(n), words) for n, words in HOURS.items()])
+    hours = SelectField(
+        _("Durée"), [InputRequired()], choices=[SelectChoice(str(n), words) for n, words in HOURS.items()]
+    )
     reason = TextAreaField(_("Raison"), [InputRequired(), Length(SHORTEST_REASON, LONGEST_REASON)])

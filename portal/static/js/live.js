@@ -7,7 +7,7 @@ if (live && arrived) {
   const label = live.querySelector("span"), announcer = document.getElementById("announcer");
   let after = live.dataset.after, waiting = [], lost = false, timer = 0, wait = EVERY, announced = 0, on = false, asking = false;
 
-  const paused = () => document.hidden || scrollY > 300 || Boolean(document.querySelector("tr.detail:not([hidden])"));
+  const paused = () => document.hidden || live.getBoundingClientRect().bottom < 0 || Boolean(document.querySelector("tr.detail:not([hidden])"));
   const say = () => {
     live.setAttribute("aria-pressed", String(on));
     label.textContent = on && paused() ? live.dataset.paused : live.dataset.on;
