@@ -10,12 +10,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from itertools import groupby
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Table, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from portal.audit.actor import current_request_id
 from portal.audit.catalogue import CatalogueViolation, violations
@@ -120,11 +122,10 @@ def _write_apart(row: Row) -> int | None:
     if _apart.spool is not None and _apart.outage.resting:
         _keep(row, _apart.spool, None)
         return None
-    table, stored = _table(row.book), None
+    stored = None
     try:
         with _apart.engine.begin() as connection:
-            added = insert(table).values(row.values).returning(table.c.id, table.c.created_at)
-            stored = connection.execute(added).one()
+            stored = connection.execute(_adding_one(row.book), row.values).one()
     except SQLAlchemyError as error:
         if _apart.spool is None or not is_unreachable(error):
             raise
@@ -165,6 +166,13 @@ def insert_rows(connection: Connection, book: Book, values: list[dict[str, Any]]
     """Insert rows of one book: one statement for all that name the same columns, compiled once."""
     for _, alike in groupby(values, key=lambda row: sorted(row)):
         connection.execute(insert(_table(book)), list(alike))
+
+
+@cache
+def _adding_one(book: Book) -> ReturningInsert[Any]:
+    """Made once a book: to build and to recognise a statement takes as long as to run it."""
+    table = _table(book)
+    return insert(table).returning(table.c.id, table.c.created_at)
 
 
 def _table(book: Book) -> Table:

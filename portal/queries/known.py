@@ -21,7 +21,7 @@ from sqlalchemy import (
     union,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from portal.models import (
@@ -111,8 +111,8 @@ def of_known_kinds(
 
 
 def _probe_of(pairs: Sequence[tuple[str, str]]) -> tuple[Any, Any]:
-    types = cast(array([type for type, _ in pairs]), ARRAY(String))
-    levels = cast(array([level for _, level in pairs]), ARRAY(Log.level.type))
+    types = literal([type for type, _ in pairs], ARRAY(String))
+    levels = cast(literal([level for _, level in pairs], ARRAY(String)), ARRAY(Log.level.type))
     kind = func.unnest(types, levels).table_valued("type", "level", name="kind").render_derived()
     return select(Log.created_at, Log.id).where(Log.type == kind.c.type, Log.level == kind.c.level), kind
 

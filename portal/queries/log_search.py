@@ -1,6 +1,6 @@
 """The explorer of `log`: frozen parameters, one statement without COUNT or OFFSET, one page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,10 @@ PARAMETERS = (*FILTERS, "tz", "cursor", "limit", "sort")
 SETS = ("level", "type", "actor")
 EXACT = ("actorId", "entity", "requestId")
 SORTS = {"-createdAt": False, "createdAt": True}
+
+
+FEW = 8
+"""Pairs of a type and a level, up to which each is read whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,13 @@ class LogSearch:
 
     def statement(self) -> Any:
         """One row more than a page holds, in the order of reading."""
+        if self._is_one_walk:
+            named = [Log.details[self.keys[0]].astext == self.entity] if self.entity else []
+            return self._cut(select(*COLUMNS).where(*self._conditions(), *self._kinds(), *named), Log)
+        if self._probes_are_few:
+            rows = self._probed(COLUMNS)
+            return self._cut(select(*rows.c), rows.c)
         keys = self._keys()
-        if keys is None:
-            return self._cut(select(*COLUMNS).where(*self._conditions(), *self._kinds()), Log)
         found = keys.subquery("found")
         row = select(*COLUMNS).where(Log.id == found.c.id, Log.created_at == found.c.created_at)
         row_of = row.limit(1).lateral("entry")
@@ -120,20 +128,33 @@ class LogSearch:
         return [*replace(self, order=Order())._conditions(), *self._kinds(), *named]
 
     def _keys(self) -> Any:
-        """The page's keys from several walks of an index; None where one walk does."""
+        """The page's keys from many walks of an index, so that only a page's rows are read whole."""
         if self.entity is not None:
             found = probes.naming(self.entity, self.keys, [*self._conditions(), *self._kinds()], self._cut)
-        elif self._is_narrow or not (self.type.only or len(self.level.only) > 1):
-            return None
         else:
-            levels = self.level.only or tuple(LogLevel)
-            conditions = [*self._conditions(), *self._left_out()]
-            found = (
-                of_known_kinds(self.kinds, self.type.only, levels, conditions, self._cut)
-                if self.kinds
-                else probes.of_kinds(self.type.only, levels, conditions, self._cut)
-            )
+            found = self._probed((Log.created_at, Log.id))
         return self._cut(select(found.c.created_at, found.c.id), found.c)
+
+    def _probed(self, columns: Sequence[Any]) -> Any:
+        levels = self.level.only or tuple(LogLevel)
+        conditions = [*self._conditions(), *self._left_out()]
+        if self.kinds:
+            return of_known_kinds(self.kinds, self.type.only, levels, conditions, self._cut)
+        return probes.of_kinds(columns, self.type.only, levels, conditions, self._cut)
+
+    @property
+    def _is_one_walk(self) -> bool:
+        """Whether one walk of one index gives the page."""
+        if self.entity is not None:
+            return len(self.keys) == 1
+        return self._is_narrow or not (self.type.only or len(self.level.only) > 1)
+
+    @property
+    def _probes_are_few(self) -> bool:
+        """Whether reading a page of rows for each pair is quicker than to plan another reading of the book."""
+        exact = self.entity is None and all(prefix_of(value) is None for value in self.type.only)
+        pairs = max(1, len(self.type.only)) * (len(self.level.only) or len(LogLevel))
+        return exact and pairs <= FEW
 
     @property
     def _is_narrow(self) -> bool:

@@ -33,19 +33,22 @@ def naming(entity: str, keys: Sequence[str], conditions: Sequence[ColumnElement[
 
 
 def of_kinds(
-    types: Sequence[str], levels: Sequence[str], conditions: Sequence[ColumnElement[bool]], cut: Cut
+    columns: Sequence[Any],
+    types: Sequence[str],
+    levels: Sequence[str],
+    conditions: Sequence[ColumnElement[bool]],
+    cut: Cut,
 ) -> Subquery:
-    """Keys of the rows of these types, or of every type, and levels: one probe of each pair."""
+    """Columns of the rows of these types, or of every type, and levels: one probe of each pair."""
     level = select(func.unnest(cast(array(levels), ARRAY(Log.level.type))).label("level")).subquery("levels")
-    probe = select(Log.created_at, Log.id).where(Log.level == level.c.level, *conditions)
+    probe = select(*columns).where(Log.level == level.c.level, *conditions)
     source: Any = level
     if types:
         kind = _known_types(types)
         probe = probe.where(Log.type == kind.c.type)
         source = kind.join(level, true())
     found = cut(probe, Log).lateral("probe")
-    keys = select(found.c.created_at, found.c.id).select_from(source.join(found, true()))
-    return keys.subquery("probed")
+    return select(*found.c).select_from(source.join(found, true())).subquery("probed")
 
 
 def _known_types(wanted: Sequence[str]) -> Subquery:

@@ -39,6 +39,7 @@ def test_a_small_explorer_benchmark_asks_every_question() -> None:
     for question in asked:
         assert re.search(rf"^{re.escape(question)} +\d", told, re.MULTILINE), told
     assert re.search(r"\d+ of \d+ goals met on 3,000 rows", told), told
+    assert not re.search(r" inf\b", told), told
 
 
 def test_a_small_ingest_benchmark_measures_every_way() -> None:
