@@ -114,7 +114,7 @@ def test_each_page_of_what_is_sold_is_one_click_from_the_others(admin: Browser, 
 def test_the_top_bar_keeps_its_entries_and_shows_where_one_is(admin: Browser) -> None:
     bar = re.findall(r'href="[^"]*"( aria-current="page")? data-go="(\w)"', admin.get(LIST).text)
     assert [(key, bool(current)) for current, key in bar if current] == [("p", True)]
-    assert len(bar) == 8
+    assert len(bar) == 9
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def test_guests_may_look_and_are_led_to_sign_in(
     assert f"/login?next=/offers/{offer.id}" in guest.text
     assert 'action="/offers/' not in guest.text
     guest.get("/login")
-    token = guest.form("").fields.get("csrf_token", "")
+    token = guest.form("/login").fields.get("csrf_token", "")
     answer = guest.client.post(f"/offers/{offer.id}/book", data={"csrf_token": token})
     assert answer.status_code == 302
     assert bookings(session) == []
