@@ -358,7 +358,7 @@ def test_without_a_database_a_reference_is_still_told(
     def away(*args: Any, **rest: Any) -> None:
         raise ConnectionError("the database is away")
 
-    for name in ("access.reading", "frame.reading", "market.views.reading", "access.find_session"):
+    for name in ("signed_in.reading", "frame.reading", "market.views.reading", "signed_in.find_session"):
         monkeypatch.setattr(f"portal.blueprints.{name}", away)
     monkeypatch.setattr("portal.blueprints.errors.log_api_error", away)
     answer = page.send_json("POST", path, {}) if json else page.get(path)
