@@ -109,6 +109,7 @@ def frame() -> dict[str, Any]:
         "shortcuts": liked.shortcuts,
         "preferences_href": url_for("dashboard.preferences") if somebody else None,
         "now_utc": utc_now,
+        "printed_address": settings().public_url.rstrip("/") + request.full_path.rstrip("?"),
         "help_href": url_for("dashboard.help_page") if somebody and somebody.role in READERS else None,
         "search_href": url_for("search.index") if somebody and somebody.role in READERS else None,
         "home_href": url_for("dashboard.home"),
