@@ -114,7 +114,7 @@ def test_case_1_the_life_of_a_payout_on_the_review_route(
     for word in ("Zoé Durand", "Ada Martin"):
         assert word in browser.words
     assert payout.stripe_payout_id is not None
-    assert payout.stripe_payout_id in browser.text  # shown cut in the middle; whole in its title and to copy
+    assert payout.stripe_payout_id in browser.get(f"/api/admin/traces/payout/{payout.id}").text
 
 
 def test_case_1_the_life_of_a_payout_on_the_auto_route(
