@@ -44,7 +44,7 @@ GONE = re.compile(r"^(?:\[.*WARNING in outages: )?([\w-]+): the database is gone
 SLOWEST_P99 = 5.0
 """Seconds: a connection is waited for 3; the rest is the machine's."""
 PAUSE = 0.02
-EXPECTED = {200, 302, 400, 401, 503}
+EXPECTED = {200, 302, 400, 401, 429, 503}
 UNAUTHORIZED, FORGED, LOGIN, REFUSED = (
     "PAYOUT_REQUEST_UNAUTHORIZED",
     "WEBHOOK_SIGNATURE_VERIFICATION_FAILED",
