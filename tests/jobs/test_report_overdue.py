@@ -39,7 +39,7 @@ Late = tuple[str, UUID, str]
 
 
 def ago(**span: float) -> datetime:
-    return NOW - timedelta(**span)
+    return datetime.now(UTC) - timedelta(**span)
 
 
 class World:
