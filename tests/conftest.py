@@ -1,6 +1,7 @@
 """One throw-away PostgreSQL a test run, migrated once; every test finds it empty, with a Stripe of its own."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -140,6 +141,7 @@ def app(
 ) -> Iterator[Flask]:
     """The application on an empty database and a fresh Stripe; what a test leaves in the books holds no secret."""
     before = portal_app.extensions["settings"]
+    shutil.rmtree(before.instance / "spool", ignore_errors=True)  # rows that waited for another test's database
     portal_app.extensions["stripe_gateway"] = Stripe(
         before.stripe_secret_key, api_base=running_sandbox.url, timeout=before.stripe_timeout
     )

@@ -42,7 +42,7 @@ PAYLOADS: dict[str, Any] = {
     "nul": "a\x00b",
     "surrogate": "\ud800x",
     "lines": 'agent\n{"book": "log", "level": "CRITICAL", "type": "FAKE"}\r\nmore\u2028\u2029\x85\x1b[31m',
-    "template": "{{ 7*7 }} {% if %} ${7*7} %(x)s {0}",
+    "template": "{{ 7*9973 }} {% if %} ${7*9973} %(x)s {0}",
     "<b>key</b>": "value",
 }
 
@@ -156,7 +156,7 @@ def test_hostile_metadata_is_stored_shown_and_never_run(
         assert "<img src=x" not in answer.text
         assert "<b>key</b>" not in answer.text
         assert 'href="javascript:' not in answer.text.lower()
-        assert "49 " not in answer.text or "{{ 7*7 }}" in answer.text
+        assert "69811" not in answer.text
 
 
 @pytest.mark.parametrize("what", ["megabyte", "keys", "depth", "wide"])

@@ -199,7 +199,7 @@ def test_a_new_wait_is_told_anew_and_what_came_is_not(
     session.commit()
     run_job()
     assert [row.details["payoutId"] for row in told(session)[before:]] == [again]
-    assert count_overdue(session, now=NOW)["payout"] == 5
+    assert count_overdue(session, now=datetime.now(UTC))["payout"] == 5
 
 
 def test_the_traces_page_shows_the_event_and_the_step(
