@@ -15,7 +15,7 @@ from portal.domain.work import utc_now
 from portal.queries.dashboard import Standing, find_standing
 from portal.unit_of_work import reading
 
-WITHIN = {"all_bookings": "payments"}
+WITHIN = {"all_bookings": "payments", "users": "creators"}
 """Pages that lie under another entry of the top bar than their own."""
 
 
