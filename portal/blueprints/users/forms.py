@@ -53,7 +53,7 @@ class ReasonForm(ActForm):
 class RoleForm(ReasonForm):
     """Another role; a handle and a currency for whoever becomes a creator."""
 
-    role = SelectField(_("Nouveau rôle"), choices=ROLE_CHOICES)
+    role = SelectField(_("Nouveau rôle"), [InputRequired()], choices=ROLE_CHOICES)
     handle = StringField(_("Identifiant du créateur"), [Length(max=61)])
     currency = SelectField(_("Devise du créateur"), choices=CURRENCY_CHOICES, default=CURRENCIES[0])
 
@@ -68,7 +68,7 @@ class CreateUserForm(ActForm):
 
     email = StringField(_("Adresse e-mail"), [InputRequired(), Length(max=LONGEST_EMAIL)])
     name = StringField(_("Nom"), [InputRequired(), Length(max=LONGEST_NAME)])
-    role = SelectField(_("Rôle"), choices=ROLE_CHOICES)
+    role = SelectField(_("Rôle"), [InputRequired()], choices=ROLE_CHOICES)
     handle = StringField(_("Identifiant du créateur"), [Length(max=61)])
     currency = SelectField(_("Devise du créateur"), choices=CURRENCY_CHOICES)
 

@@ -10,7 +10,7 @@ from portal.blueprints.access import READERS, me, requires, session_limits, with
 from portal.blueprints.account.words import device
 from portal.blueprints.lists import hidden, kept, page_href, with_page_size
 from portal.blueprints.users import bp
-from portal.blueprints.users.words import ROLES
+from portal.blueprints.users.words import PLURALS
 from portal.domain.work import utc_now
 from portal.queries.people import live_sessions
 from portal.queries.user_search import Account, UserSearch, UserState, count_users, find_account, open_link
@@ -40,7 +40,7 @@ def _tabs(search: UserSearch) -> list[dict[str, Any]]:
     stay, counts = kept("q", "state", "limit"), count_users(reading())
     everybody = {"label": _("Tous"), "href": url_for("users.index", **stay), "count": sum(counts.values())}
     tabs: list[dict[str, Any]] = [everybody | {"current": search.role is None}]
-    for role, label in ROLES.items():
+    for role, label in PLURALS.items():
         href = url_for("users.index", role=role, **stay)
         tabs.append({"label": label, "href": href, "count": counts[role], "current": search.role is role})
     return tabs

@@ -16,6 +16,13 @@ ROLES: Mapping[Role, Any] = {
     Role.AUDITOR: _("Auditeur"),
 }
 
+PLURALS: Mapping[Role, Any] = {
+    Role.USER: _("Clients"),
+    Role.CREATOR: _("Créateurs"),
+    Role.ADMIN: _("Administrateurs"),
+    Role.AUDITOR: _("Auditeurs"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
