@@ -40,6 +40,7 @@ from portal.blueprints.transactions import bp as transactions
 from portal.blueprints.webhooks import bp as webhook_pages
 from portal.config import Settings, load_settings
 from portal.database import DatabaseUrls, database_urls, patience
+from portal.database.pool import LIVELY
 from portal.database.revision import newest_revision
 from portal.database.stored_json import read_json
 from portal.extensions import babel, csrf, db, login_manager, migrate
@@ -77,8 +78,8 @@ BLUEPRINTS = (
 )
 UNSIGNED_FORMS = (stripe_webhooks, cron)  # Stripe signs its posts itself; an outside clock knows a secret
 READING = {"json_deserializer": read_json}
-POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, "pool_pre_ping": True}
-APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_timeout": 5, "pool_pre_ping": True}
+POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, **LIVELY}
+APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_timeout": 5, **LIVELY}
 MAX_FORM = 64 * 1024
 MAX_PARTS = 100
 
