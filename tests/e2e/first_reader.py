@@ -2,8 +2,8 @@
 
 `python -m tests.e2e.first_reader` clones this checkout's HEAD, starts it with nothing but the system's Python
 (`--python`) and an empty environment, does what *The first payout* of the README says by the words on the screen,
-and prints when each step was reached. Exit status 1 when the payout is not paid, and seen so, within three minutes.
-"""
+(`--python`) and an empty environment, does what *The first payout* of the README says by the words on the screen
+and prints when each step was reached. Exit status 1 unless the payout is paid, and seen so, within three minutes.
 
 import argparse
 import os
@@ -23,7 +23,7 @@ from tests.portal_process import free_port
 
 ALLOWED_SECONDS = 180.0
 ROOT = Path(__file__).parents[2]
-PASSWORD = "callastar-demo"  # noqa: S105 -- printed by run.py and by the README
+PASSWORD = "callastar-demo"
 CREATOR, ADMIN = "creator@callastar.test", "admin@callastar.test"
 
 
@@ -128,7 +128,7 @@ def walk(newcomer: Newcomer, watch: Watch) -> bool:
     if not newcomer.wait_until_paid(payout, ALLOWED_SECONDS - watch.seconds):
         return False
     watch.tell("the bank has paid")
-    newcomer.page.get_by_role("link", name="Voir la trace").first.click()
+    newcomer.page.get_by_role("link", name="Trace complète").first.click()
     newcomer.page.get_by_text("PAYOUT_PAID").first.wait_for()
     watch.tell("the trace shows it")
     return True
