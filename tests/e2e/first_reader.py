@@ -1,9 +1,9 @@
 """The README's first payout, walked as a newcomer would: a fresh clone, its one command, a browser, a watch.
 
 `python -m tests.e2e.first_reader` clones this checkout's HEAD, starts it with nothing but the system's Python
-(`--python`) and an empty environment, does what *The first payout* of the README says by the words on the screen,
 (`--python`) and an empty environment, does what *The first payout* of the README says by the words on the screen
-and prints when each step was reached. Exit status 1 unless the payout is paid, and seen so, within three minutes.
+and prints when each step was reached. Exit status 1 unless the payout is seen to be paid within three minutes.
+"""
 
 import argparse
 import os
