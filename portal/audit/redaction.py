@@ -24,6 +24,7 @@ SECRET_TEXT = re.compile(
     r"|\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}"
     r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"|(?<=/login/password/)[\w-]{8,}"
     r"|\$argon2\w*\$[\w.,=+/$-]+"
 )
 NAMED = re.compile(

@@ -14,7 +14,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Table, insert
+from sqlalchemy import Connection, Engine, Insert, Table, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
@@ -165,7 +165,12 @@ def forget_joined(session: Session) -> None:
 def insert_rows(connection: Connection, book: Book, values: list[dict[str, Any]]) -> None:
     """Insert rows of one book: one statement for all that name the same columns, compiled once."""
     for _, alike in groupby(values, key=lambda row: sorted(row)):
-        connection.execute(insert(_table(book)), list(alike))
+        connection.execute(_adding(book), list(alike))
+
+
+@cache
+def _adding(book: Book) -> Insert:
+    return insert(_table(book))
 
 
 @cache

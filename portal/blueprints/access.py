@@ -135,16 +135,24 @@ CSP = (
 )
 
 
+LOCKED = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+HSTS = ("Strict-Transport-Security", "max-age=31536000")
+
+
 def _headers(response: Response) -> Response:
+    """What no view says is added at once; what one may say of its own is left as it is."""
     headers = response.headers
+    for name, value in LOCKED:
+        headers.add(name, value)
+    headers.add("X-Request-Id", str(g.get("request_id", "")))
     headers.setdefault("Content-Security-Policy", CSP)
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "same-origin"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["X-Request-Id"] = str(g.get("request_id", ""))
     if request.is_secure:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
+        headers.add(*HSTS)
     if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
     return response

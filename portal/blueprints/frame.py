@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, g, request, session, url_for
-from flask_babel import get_locale, lazy_gettext
+from flask_babel import lazy_gettext
 
 from portal.blueprints.access import READERS, SignedIn, person, settings
+from portal.blueprints.addresses import address
 from portal.blueprints.filters import LANGUAGES, select_timezone
+from portal.blueprints.reader import reader
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
 from portal.domain.work import utc_now
 from portal.queries.dashboard import Standing, find_standing
 from portal.unit_of_work import reading
 
-WITHIN = {"all_bookings": "payments", "transactions": "logs", "webhooks": "jobs"}
+WITHIN = {"all_bookings": "payments", "transactions": "logs", "users": "creators", "webhooks": "jobs"}
 """Pages that lie under another entry of the top bar than their own."""
 
 
@@ -33,7 +35,7 @@ class NavigationItem:
     @property
     def href(self) -> str:
         """Where it leads."""
-        return url_for(self.endpoint)
+        return address(self.endpoint)
 
     @property
     def current(self) -> bool:
@@ -116,12 +118,12 @@ def frame() -> dict[str, Any]:
         "theme": liked.theme,
         "density": liked.density,
         "shortcuts": liked.shortcuts,
-        "preferences_href": url_for("dashboard.preferences") if somebody else None,
+        "preferences_href": address("dashboard.preferences") if somebody else None,
         "now_utc": utc_now,
         "printed_address": settings().public_url.rstrip("/") + request.full_path.rstrip("?"),
-        "help_href": url_for("dashboard.help_page") if somebody and somebody.role in READERS else None,
-        "search_href": url_for("search.index") if somebody and somebody.role in READERS else None,
-        "home_href": url_for("dashboard.home"),
+        "help_href": address("dashboard.help_page") if somebody and somebody.role in READERS else None,
+        "search_href": address("search.index") if somebody and somebody.role in READERS else None,
+        "home_href": address("dashboard.home"),
         "timezone_label": select_timezone(),
         "utc_href": utc_href(),
         "replica_gone": g.get("replica_gone", False),
@@ -157,7 +159,7 @@ class Language:
 def languages() -> list[Language]:
     """The languages, each with the link that switches to it and comes back here."""
     here = request.full_path.rstrip("?") if request.method == "GET" else None
-    shown = str(get_locale())
+    shown = reader().language
     return [
         Language(code, label, url_for("dashboard.language", code=code, next=here), code == shown)
         for code, label in LANGUAGES.items()

@@ -65,12 +65,16 @@ class BlockRefused(DomainError):
     """A rule refused to block or unblock a creator's payouts."""
 
 
-class OfferRefused(DomainError):
-    """A rule refused what a creator wanted of an offer; `errors` says it field by field, words apart."""
+class FieldsRefused(DomainError):
+    """A rule refused what was filled in; `errors` says it field by field, words apart."""
 
     def __init__(self, message: str, *, errors: "Mapping[str, Refusal] | None" = None, **rest: Any) -> None:
         super().__init__(message, **rest)
         self.errors = dict(errors or {})
+
+
+class OfferRefused(FieldsRefused):
+    """A rule refused what a creator wanted of an offer."""
 
 
 class BookingRefused(DomainError):
@@ -131,5 +135,5 @@ class PasswordRefused(DomainError):
     """A password that cannot be chosen, or is not the right one."""
 
 
-class UserRefused(DomainError):
+class UserRefused(FieldsRefused):
     """A rule refused something about somebody's account."""

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.models.base import Base, CreatedAt, Id, OptionalTimestamp, word
-from portal.models.user import User
+from portal.models.user import Role, User
 
 
 class PayoutSchedule(StrEnum):
@@ -52,6 +52,12 @@ class Creator(Base):
     def name(self) -> str:
         """The person's name."""
         return self.user.name
+
+    @property
+    def may_sell(self) -> bool:
+        """Whether people can book: the account opens as a creator’s, and the one at Stripe takes cards."""
+        is_here = self.user.role is Role.CREATOR and self.user.disabled_at is None
+        return is_here and self.stripe_account_id is not None and self.charges_enabled
 
     @property
     def email(self) -> str:

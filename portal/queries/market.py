@@ -9,13 +9,15 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from portal.models import CallOffer as CallOffer
-from portal.models import Creator, OfferStatus, User
+from portal.models import Creator, OfferStatus, Role, User
 from portal.queries.paging import Order, Page, cut_page, parse_cursor, parse_limit
 from portal.queries.parameters import Arguments, one, refuse_unknown
 
 PARAMETERS = frozenset({"q", "cursor", "limit", "tz"})
 MOST_OFFERS = 200
-PAYABLE = and_(Creator.stripe_account_id.is_not(None), Creator.charges_enabled)
+HERE = Creator.user.has(and_(User.role == Role.CREATOR, User.disabled_at.is_(None)))
+MAY_SELL = and_(HERE, Creator.stripe_account_id.is_not(None), Creator.charges_enabled)
+"""Creator.may_sell, for the database."""
 
 
 def _is_for_sale(now: datetime) -> ColumnElement[bool]:
@@ -48,7 +50,7 @@ class SellerSearch:
         """Up to `limit` + 1 creators, in the cursor's direction."""
         selling = select(CallOffer.creator_id).where(_is_for_sale(self.now))
         query = select(Creator).join(Creator.user).options(contains_eager(Creator.user))
-        query = query.where(PAYABLE, Creator.id.in_(selling))
+        query = query.where(MAY_SELL, Creator.id.in_(selling))
         if self.text:
             titled = selling.where(CallOffer.title.icontains(self.text, autoescape=True))
             named = User.name.icontains(self.text, autoescape=True)
@@ -81,7 +83,7 @@ def find_seller(session: Session, handle: str) -> Creator | None:
     """The creator of a handle, whom people can pay."""
     if not handle.isprintable():
         return None
-    return session.scalar(select(Creator).where(Creator.handle == handle, PAYABLE))
+    return session.scalar(select(Creator).where(Creator.handle == handle, MAY_SELL))
 
 
 def upcoming_offers(session: Session, creator_id: UUID, *, now: datetime) -> Sequence[CallOffer]:

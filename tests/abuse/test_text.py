@@ -60,20 +60,20 @@ LISTS = sorted(
         and "<" not in route
         and route.endswith(
             (
-                    "/system-logs",
-                    "/logs",
-                    "/payouts",
-                    "/creators",
-                    "/payments",
-                    "/refunds-disputes",
-                    "/bookings",
-                    "/webhooks",
-                    "/offers",
-                    "/search",
-                    "/alerts",
-                    "/transaction-logs",
-                    "/system-logs/live",
-                )
+                "/system-logs",
+                "/logs",
+                "/payouts",
+                "/creators",
+                "/payments",
+                "/refunds-disputes",
+                "/bookings",
+                "/webhooks",
+                "/offers",
+                "/search",
+                "/alerts",
+                "/transaction-logs",
+                "/system-logs/live",
+            )
         )
     }
 )

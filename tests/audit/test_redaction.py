@@ -31,6 +31,10 @@ def test_a_secret_is_cut_out_of_any_text(secret: str) -> None:
     assert REDACTED in cleaned
 
 
+def test_the_token_of_a_password_link_is_cut_out_of_its_address() -> None:
+    assert clean_text("GET /login/password/Zp5mX0_h-q1o7bDk failed") == f"GET /login/password/{REDACTED} failed"
+
+
 @pytest.mark.parametrize(
     "innocent", ["4242424242424241", "+33 6 12 34 56 78", "po_1Cf6vOlLuUndE4uznj3nE9p3", "cs-po:1:1"]
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.jobs import send_refunds
@@ -220,6 +220,19 @@ def test_what_is_not_for_sale_is_not_booked(
 def test_a_creator_whom_stripe_does_not_let_charge_is_not_booked(page: Browser, factory: Factory) -> None:
     gone = offer_of(factory, factory.creator(charges_enabled=False))
     answer = page.send_json("POST", "/api/bookings", {"callOfferId": str(gone.id)})
+    assert (answer.status_code, answer.json["details"]["reason"]) == (409, "unpayable")
+
+
+@pytest.mark.parametrize("change", ["disabled_at = now()", "role = 'ADMIN'"])
+def test_who_opens_no_account_as_a_creator_sells_nothing(
+    page: Browser, offer: CallOffer, zoe: Creator, session: Session, change: str
+) -> None:
+    session.execute(text(f'update "user" set {change} where id = :id'), {"id": zoe.user_id})
+    session.commit()
+    assert "Aucun appel proposé" in opened(page, "/creators").words
+    assert page.get(f"/creators/{zoe.handle}").status_code == 404
+    assert "n’est plus à réserver" in opened(page, f"/offers/{offer.id}").words
+    answer = page.send_json("POST", "/api/bookings", {"callOfferId": str(offer.id)})
     assert (answer.status_code, answer.json["details"]["reason"]) == (409, "unpayable")
 
 

@@ -1,14 +1,18 @@
 """Saved views: kept, found in the menu, shared, renamed and deleted; names, strangers, two tabs, built-in ones."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from portal.jobs import roll_up_logs
 from portal.models import Role
+from tests.audit.test_books import SPECIFICATION_QUERIES
 from tests.browser import Browser
 from tests.factories import Factory
 from tests.queries.books import NOON, Event, minutes, write
@@ -111,23 +115,74 @@ def test_what_no_explorer_takes_is_not_kept(admin: Browser, session: Session) ->
     assert session.execute(text("select count(*) from saved_view")).scalar_one() == 0
 
 
+def ids_shown(browser: Browser, address: str) -> list[int]:
+    browser.get(address)
+    return [int(row) for row in re.findall(r'<tr id="log-(\d+)', browser.text)]
+
+
+def asked(session: Session, question: str) -> list[Any]:
+    """What the specification's own SQL answers, word for word."""
+    session.rollback()
+    return list(session.connection().exec_driver_sql(question.replace("%", "%%")).mappings().all())
+
+
+def test_the_built_in_views_show_what_the_specifications_own_sql_finds(
+    admin: Browser, app: Flask, session: Session
+) -> None:
+    now = datetime.now(UTC)
+    levels, types = (
+        ("INFO", "WARNING", "ERROR", "CRITICAL"),
+        ("PAYOUT_PAID", "PAYOUT_FAILED", "CRON_PAYOUT_STARTED"),
+    )
+    kinds = [{"payoutId": "p-1"}, {"payoutId": "p-2"}, {"creatorId": "c-1"}, {}]
+    rows = [
+        Event(types[n % 3], levels[n % 4], details=kinds[n % 7 % 4], at=now - timedelta(hours=n * 7, minutes=5))
+        for n in range(40)
+    ]
+    write(session, rows)
+    admin.get(LOGS)  # what the pages themselves log, they have logged
+    with app.app_context():
+        roll_up_logs.count_hours(lambda *_: None)
+    of_payouts, errors, summary = SPECIFICATION_QUERIES
+    shown = menu(admin)
+    links = dict(re.findall(r'<a href="([^"]+)"[^>]*><svg.*?</svg><span>([^<]+)</span>', shown))
+    named, day, week = (
+        href for href, name in links.items() if "Payouts" in name or "24 h" in name or "7 der" in name
+    )
+    assert ids_shown(admin, named) == [row["id"] for row in asked(session, of_payouts)]
+    assert ids_shown(admin, day) == [row["id"] for row in asked(session, errors)]
+    one = asked(session, of_payouts.replace("payoutId", "p-1"))
+    assert len(one) > 1
+    assert ids_shown(admin, f"{LOGS}?type=PAYOUT_*&entity=p-1") == [row["id"] for row in one]
+    admin.get(week)
+    of_types = re.compile(r'<td class="mono"[^>]*><a [^>]*>([^<]+)</a></td>(.*?)data-label="Total"', re.S)
+    counts = {
+        (type_, level): int(n)
+        for type_, of_levels in of_types.findall(admin.text)
+        for level, n in re.findall(r'data-label="(\w+)"><a [^>]*>(\d+)</a>', of_levels)
+    }
+    assert counts == {(row["type"], row["level"]): row["count"] for row in asked(session, summary)}
+
+
 def test_the_specifications_three_questions_are_built_in(admin: Browser, session: Session) -> None:
     write(session, [Event("PAYOUT_PAID", details={"payoutId": "p-1"}), Event("PAYOUT_PAID"), Event("USER_LOGIN")])
     write(session, [Event("PAYOUT_PAID", at=NOON + minutes(n)) for n in range(3)])
     shown = menu(admin)
-    for link in ("level=ERROR&level=CRITICAL&from=now-24h", "/summary?from=now-7d", 'name="entity"'):
+    for link in ("level=ERROR&level=CRITICAL&from=now-24h", "/groups?by=type&from=now-7d", 'name="entity"'):
         assert link in shown
     admin.get(f"{LOGS}?type=PAYOUT_*&entity=p-1")
     assert len(re.findall(r'<tr id="log-', admin.text)) == 1
     admin.get(f"{LOGS}/summary?from=2026-10-31&to=2026-11-02")
-    first = re.search(r'<td data-label="Type"><a href="([^"]+)"', admin.text)
+    assert admin.page is not None
+    assert admin.page.request.full_path == f"{LOGS}/groups?by=type&from=2026-10-31&to=2026-11-02"
+    first = re.search(r'data-label="Type"><a href="([^"]+)"', admin.text)
     assert first is not None
     assert "PAYOUT_PAID" in first[1]
     admin.get(unescape(first[1]))
     assert len(re.findall(r'<tr id="log-', admin.text)) == 5
     assert admin.get(f"{LOGS}/summary").status_code == 200
     assert admin.get(f"{LOGS}/summary?from=yesterday").status_code == 400
-    assert admin.get(f"{LOGS}/summary?level=ERROR").status_code == 400
+    assert admin.get(f"{LOGS}/summary?page=2").status_code == 400
 
 
 def test_an_auditor_uses_shared_views_and_keeps_none(admin: Browser, app: Flask, factory: Factory) -> None:

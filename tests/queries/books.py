@@ -46,6 +46,8 @@ class Money:
     details: Mapping[str, Any] = field(default_factory=dict)
     request_id: UUID = field(default_factory=uuid4)
     at: datetime = NOON
+    actor: str = "SYSTEM"
+    actor_id: str | None = None
 
 
 def make_partitions(session: Session, first: datetime, last: datetime) -> None:
@@ -78,7 +80,7 @@ def write_money(session: Session, rows: Iterable[Money]) -> list[int]:
     """Write rows of `transaction_log`, in order, and return their ids."""
     values = [
         {name: getattr(row, name) for name in Money.__dataclass_fields__ if name != "at"}
-        | {"created_at": row.at, "details": dict(row.details), "actor": "SYSTEM"}
+        | {"created_at": row.at, "details": dict(row.details)}
         for row in rows
     ]
     make_partitions(session, min(v["created_at"] for v in values), max(v["created_at"] for v in values))

@@ -1,17 +1,20 @@
-"""Random searches of the log, each with its plain meaning: what the search's own code is compared with."""
+"""Random searches, each with its plain meaning, and the log's terms."""
 
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from portal.models.log import TRACED_KEYS
-from tests.queries.books import Event
-from tests.queries.test_log_search import LEVELS, TYPES, is_type, mixed_rows, searched_text
+from tests.queries.books import NOON, Event
+from tests.queries.test_log_search import LEVELS, REQUESTS, TYPES, is_type, mixed_rows, searched_text
 
-Meaning = Callable[[Event], bool]
+Meaning = Callable[[Any], bool]
+"""Whether a row of a book passes."""
 Case = tuple[str, Meaning]
+Leaf = Callable[[random.Random], Case]
 AMOUNTS: tuple[Any, ...] = (5, 99.99, 100, "100.50", "99,5", "1e3", None, [100, "EUR"], {"value": 7}, True, -3)
 COMPARE: dict[str, Callable[[Decimal, Decimal], bool]] = {
     ">=": Decimal.__ge__,
@@ -67,8 +70,16 @@ def equals(key: str, wanted: str, *, other: bool = False) -> Meaning:
     return test
 
 
-def leaf(chance: random.Random) -> Case:
-    """One term."""
+def moment_case(chance: random.Random) -> Case:
+    """A bound of time, which may stand anywhere in a search."""
+    bound = NOON - timedelta(hours=chance.choice((0, 9, 100, 200, 400, 1000)))
+    if chance.random() < 0.5:
+        return f'from:"{bound.isoformat()}"', lambda row: row.at >= bound
+    return f"to:{bound:%Y-%m-%dT%H:%M:%S}Z", lambda row: row.at < bound
+
+
+def log_leaf(chance: random.Random) -> Case:
+    """One term of the log's."""
     level, type_, n = (
         chance.choice(LEVELS),
         chance.choice([*TYPES, "PAYOUT_*", "CRON_", "NOTHING_*"]),
@@ -105,15 +116,20 @@ def leaf(chance: random.Random) -> Case:
         (f"has:{key}", lambda e: e.details.get(key) is not None),
         ("message:solde", lambda e: "solde" in e.message.lower()),
         (f"user:id-{n}", lambda e: e.actor_id == f"id-{n}"),
+        (f"niveau={level.lower()}", has_level({level})),
+        ("type:(payout_* OR USER_LOGIN)", lambda e: e.type.startswith(("PAYOUT_", "USER_LOGIN"))),
+        (f"requestId:{REQUESTS[n % 3]}", lambda e: e.request_id == REQUESTS[n % 3]),
+        ("has:actorId", lambda e: e.actor_id is not None),
+        moment_case(chance),
     ]
     return chance.choice(cases)
 
 
-def search_case(chance: random.Random, depth: int = 3) -> Case:
+def search_case(chance: random.Random, leaf: Leaf, depth: int = 3) -> Case:
     """A search of several terms, and what it means."""
     if depth == 0 or chance.random() < 0.25:
         return leaf(chance)
-    parts = [search_case(chance, depth - 1) for _ in range(chance.randrange(1, 4))]
+    parts = [search_case(chance, leaf, depth - 1) for _ in range(chance.randrange(1, 4))]
     tests = [test for _, test in parts]
     match chance.randrange(5):
         case 0:

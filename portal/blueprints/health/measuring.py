@@ -5,6 +5,7 @@ whichever worker answers /metrics adds them up.
 """
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -24,6 +25,18 @@ VIOLATIONS = Gauge(
 CONNECTIONS = Gauge(
     "portal_db_connections", "Database connections of the workers", ["state"], multiprocess_mode="livesum"
 )
+NOTED_EVERY = 1.0
+"""Seconds between two words of a worker about itself, however many requests it answers meanwhile."""
+
+
+@dataclass(slots=True)
+class Noted:
+    """When this worker last said how it is, on the monotonic clock."""
+
+    at: float = 0.0
+
+
+_noted = Noted()
 
 
 def register(app: Flask) -> None:
@@ -42,12 +55,14 @@ def _count(response: Response) -> Response:
     REQUESTS.labels(endpoint, method, str(response.status_code)).inc()
     if (began := g.pop("began", None)) is not None:
         DURATION.labels(endpoint).observe(time.perf_counter() - began)
-    note_worker()
+    if time.monotonic() - _noted.at > NOTED_EVERY:
+        note_worker()
     return response
 
 
 def note_worker() -> None:
     """What this worker knows of itself; the newest word counts."""
+    _noted.at = time.monotonic()
     for type, n in writer.violation_counts().items():
         VIOLATIONS.labels(type).set(n)
     pools: list[Any] = [getattr(engine, "pool", None) for engine in (reading().get_bind(), writer.apart().engine)]

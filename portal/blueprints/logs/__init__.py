@@ -13,6 +13,5 @@ from portal.blueprints.logs import (  # noqa: E402 -- registers the views
     facets,  # noqa: F401
     groups,  # noqa: F401
     live,  # noqa: F401
-    summary,  # noqa: F401
     views,  # noqa: F401
 )

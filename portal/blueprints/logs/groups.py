@@ -3,14 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
-from flask import render_template, request
+from flask import redirect, render_template, request, url_for
 from flask_babel import gettext
+from werkzeug.wrappers import Response
 
 from portal.blueprints.access import READERS, requires
 from portal.blueprints.explorer import hidden, pairs, remember_way_back, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.charts import cutoffs
 from portal.blueprints.logs.words import EXPLORER, actor_label, doubts
+from portal.blueprints.saved_views.menu import SUMMARY
 from portal.queries.counted_hours import counted_hours, missing_levels
 from portal.queries.log_groups import KEYS, Group, Groups, log_groups
 from portal.queries.log_search import LogLevel, LogSearch
@@ -39,6 +41,14 @@ def groups() -> str:
         level_columns=[{"label": level, "num": True} for level in LEVELS],
         **_found(search, by),
     )
+
+
+@bp.get("/summary")
+@requires(*READERS)
+def summary() -> Response:
+    """Where the summary by type was before it was one of the groups: its links still lead there."""
+    given = {name: values for name, values in request.args.lists() if any(values)}
+    return redirect(url_for("logs.groups", **{**SUMMARY, **given}), 301)
 
 
 def _found(search: LogSearch, by: str) -> dict[str, Any]:

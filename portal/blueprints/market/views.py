@@ -93,13 +93,12 @@ def _offer_or_404(offer_id: UUID) -> CallOffer:
 
 def _offer_page(found: CallOffer, refused: str | None = None) -> str:
     somebody = person()
-    payable = bool(found.creator.stripe_account_id and found.creator.charges_enabled)
     return render_template(
         "market/offer.html",
         offer=found,
         creator=found.creator,
         refused=refused,
-        is_open=found.status == "AVAILABLE" and found.starts_at > utc_now() and payable,
+        is_open=found.status == "AVAILABLE" and found.starts_at > utc_now() and found.creator.may_sell,
         may_book=somebody is None or somebody.role is Role.USER,
         is_guest=somebody is None,
         minutes_to_pay=round(settings().booking_unpaid_for.total_seconds() / 60),

@@ -1,6 +1,6 @@
 """The menu of views on an explorer: the specification's own questions, one's own, those that others share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -9,13 +9,15 @@ from flask import url_for
 from flask_babel import gettext
 
 from portal.blueprints.access import me
-from portal.blueprints.explorer import pairs
+from portal.blueprints.explorer import Pair, pairs
 from portal.domain.people import Role
 from portal.queries.exports import Book
 from portal.queries.saved_views import ViewEntry, views_for
 from portal.unit_of_work import reading
 
 EXPLORERS = {Book.LOG: "logs.index", Book.TRANSACTION_LOG: "transactions.index"}
+SUMMARY: Mapping[str, Any] = {"by": "type", "from": "now-7d"}
+PAYOUTS_NAMED = (("type", "PAYOUT_*"), ("q", "has:payoutId"))
 DAY_OF_ERRORS = (("level", "ERROR"), ("level", "CRITICAL"), ("from", "now-24h"))
 
 
@@ -63,9 +65,13 @@ def view_href(view: ViewEntry) -> str:
 
 
 def _built_in() -> list[Link]:
-    """Two of the three questions; the third, of one payout, needs its id and is a form in the menu."""
-    day = f"{url_for('logs.index')}?{urlencode(DAY_OF_ERRORS)}"
+    """The three questions; the first, asked about one payout, needs its id and is a form in the menu as well."""
     return [
-        Link(gettext("Erreurs des dernières 24 h"), day, sorted(pairs()) == sorted(DAY_OF_ERRORS)),
-        Link(gettext("Résumé par type, 7 derniers jours"), f"{url_for('logs.summary')}?from=now-7d"),
+        _built(gettext("Payouts : tout ce qui en nomme un"), PAYOUTS_NAMED),
+        _built(gettext("Erreurs des dernières 24 h"), DAY_OF_ERRORS),
+        Link(gettext("Résumé par type, 7 derniers jours"), url_for("logs.groups", **SUMMARY)),
     ]
+
+
+def _built(name: str, question: Sequence[Pair]) -> Link:
+    return Link(name, f"{url_for('logs.index')}?{urlencode(question)}", sorted(pairs()) == sorted(question))

@@ -19,7 +19,7 @@ TAKEN = Refusal("Quelqu’un vient de réserver cet appel.")
 GONE = Refusal("Cet appel n’est plus proposé.")
 PAST = Refusal("Cet appel a déjà commencé.")
 OWN = Refusal("C’est votre propre appel.")
-UNPAYABLE = Refusal("Ce créateur ne peut pas encore recevoir de paiements.")
+UNPAYABLE = Refusal("Ce créateur ne peut pas recevoir de paiements pour l’instant.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _reason(
         return "past", PAST
     if creator.user_id == user_id:
         return "own", OWN
-    return None if creator.stripe_account_id and creator.charges_enabled else ("unpayable", UNPAYABLE)
+    return None if creator.may_sell else ("unpayable", UNPAYABLE)
 
 
 def _insert(

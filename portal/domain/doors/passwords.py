@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.audit.actor import Actor
 from portal.audit.system_log import log_info
+from portal.domain.doors.refusals import by
 from portal.domain.doors.sessions import digest, end_sessions, replace
 from portal.domain.errors import NotFound, PasswordRefused
 from portal.domain.people import LONGEST_PASSWORD, matches, password_hash
@@ -73,7 +74,7 @@ def set_password(
 ) -> None:
     """Store a password and end the user's sessions, but the one of the token `but`; open links end as well."""
     user.password_hash = password_hash(new)
-    _end_links(session, user.id, now)
+    end_links(session, user.id, now)
     end_sessions(session, user_id=user.id, actor=actor, now=now, but=but)
     facts = {"userId": user.id, "ipAddress": actor.ip_address}
     log_info("USER_PASSWORD_CHANGED", actor.kind, None, actor.id, facts, session=session)
@@ -81,15 +82,20 @@ def set_password(
 
 def make_link(session: Session, *, user_id: UUID, actor: Actor, now: datetime) -> str:
     """The token of a link that lets its holder choose the user's password, once; earlier ones end."""
-    _end_links(session, user_id, now)
+    end_links(session, user_id, now)
     token = secrets.token_urlsafe(32)
     expires = now + LINK_LASTS
     session.add(
         PasswordLink(token_hash=digest(token), user_id=user_id, created_by=actor.user_id, expires_at=expires)
     )
-    facts = {"userId": user_id, "adminId": actor.id, "expiresAt": expires}
+    facts = by(actor) | {"userId": user_id, "expiresAt": expires}
     log_info("USER_PASSWORD_LINK_MADE", actor.kind, None, actor.id, facts, session=session)
     return token
+
+
+def address_of_link(public_url: str, token: str) -> str:
+    """Where a link's holder chooses the password."""
+    return f"{public_url.rstrip('/')}/login/password/{token}"
 
 
 def holder_of(session: Session, token: str, *, now: datetime, lock: bool = False) -> User:
@@ -109,6 +115,7 @@ def use_link(session: Session, *, token: str, new: str, ip_address: str | None, 
     set_password(session, user, new, actor=actor, now=now)
 
 
-def _end_links(session: Session, user_id: UUID, now: datetime) -> None:
+def end_links(session: Session, user_id: UUID, now: datetime) -> None:
+    """Somebody's unused links open nothing any more."""
     unused = update(PasswordLink).where(PasswordLink.user_id == user_id, PasswordLink.used_at.is_(None))
     session.execute(unused.values(used_at=now))

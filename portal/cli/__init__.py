@@ -4,19 +4,14 @@ from datetime import timedelta
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
 
+from portal.cli.users import users
 from portal.demo.commands import demo
-from portal.domain.people import create_user
 from portal.jobs.alert_commands import alerts
 from portal.jobs.commands import jobs
 from portal.jobs.log_commands import logs
-from portal.models import Role
 from portal.stripe_sandbox import SandboxSettings
 from portal.stripe_sandbox.server import serve
-from portal.unit_of_work import unit_of_work
-
-users = AppGroup("users", help="People who sign in.")
 
 
 def register(app: Flask) -> None:
@@ -27,18 +22,6 @@ def register(app: Flask) -> None:
     app.cli.add_command(jobs)
     app.cli.add_command(logs)
     app.cli.add_command(alerts)
-
-
-@users.command("create")
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--email", required=True)
-@click.option("--name", default="")
-@click.password_option()
-def create(role: str, email: str, name: str, password: str) -> None:
-    """Add somebody who can sign in."""
-    with unit_of_work() as session:
-        create_user(session, email=email, name=name or email, password=password, role=Role(role))
-    click.echo(f"{role} {email} created")
 
 
 @click.command("stripe-sandbox")
