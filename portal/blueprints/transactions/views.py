@@ -22,7 +22,6 @@ from portal.queries.transaction_entry import TransactionEntry, find_transaction,
 from portal.queries.transaction_search import (
     FILTERS,
     EntityType,
-    TransactionEventType,
     TransactionSearch,
     transaction_total,
 )
@@ -50,7 +49,6 @@ def index() -> str:
         culprits=EXPLORER.culprits(TransactionSearch, reading_books()) if empty else [],
         hidden=hidden(*SHOWN),
         values={name: request.args.get(name) for name in SHOWN},
-        types=_suggestions(),
         kinds=EXPLORER.options("entityType", [kind.value for kind in EntityType]),
         kept_by_boxes=EXPLORER.forms().unchosen(pairs(), "entityType"),
         opened=opened,
@@ -90,7 +88,7 @@ def detail(row_id: str) -> str:
     entry = find_transaction(reading(), number) if number is not None else None
     if entry is None:
         abort(404)
-    if request.args.get("partial") or request.headers.get("HX-Request"):
+    if request.args.get("partial") or request.headers.get("X-Fragment"):
         return render_template("transactions/_detail.html", **_detail(entry))
     others = [row for row in transactions_of_request(reading_books(), entry.request_id) if row.id != entry.id]
     after, before = transactions_around(reading_books(), entry)
@@ -125,8 +123,3 @@ def _opened() -> int | None:
     if given and number is None:
         raise BadParameter("open", given, "le numéro d’un événement")
     return number
-
-
-def _suggestions() -> list[str]:
-    starts = {f"{kind.partition('_')[0]}_*" for kind in TransactionEventType}
-    return sorted(starts) + [kind.value for kind in TransactionEventType]
