@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal import cli
 from portal.audit import stderr, writer
 from portal.audit.spool import Spool
-from portal.blueprints import access, delivery, errors, filters, frame, limits
+from portal.blueprints import access, addresses, delivery, errors, filters, frame, limits, output
 from portal.blueprints.account import bp as account
 from portal.blueprints.alerts import bp as alerts
 from portal.blueprints.all_bookings import bp as all_bookings
@@ -37,6 +37,7 @@ from portal.blueprints.search import bp as search
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
 from portal.blueprints.transactions import bp as transactions
+from portal.blueprints.users import bp as users
 from portal.blueprints.webhooks import bp as webhook_pages
 from portal.config import Settings, load_settings
 from portal.database import DatabaseUrls, database_urls, patience
@@ -64,6 +65,7 @@ BLUEPRINTS = (
     payments,
     all_bookings,
     creators,
+    users,
     creator,
     offers,
     market,
@@ -89,6 +91,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     settings = load_settings(os.environ if environ is None else environ)
     urls = database_urls(settings)
     app = Flask(__name__)
+    output.register(app)  # before anything asks for its templates
     app.config.from_mapping(_flask_config(settings, urls))
     stderr.redact(default_handler)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the specification's own order
@@ -159,6 +162,7 @@ def _bind_extensions(app: Flask) -> None:
 def _register_edge(app: Flask) -> None:
     errors.register(app)
     filters.register(app)
+    addresses.register(app)
     frame.register(app)
     delivery.register(app)
     for blueprint in BLUEPRINTS:

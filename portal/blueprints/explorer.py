@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext
 from werkzeug.datastructures import MultiDict
 
 from portal.blueprints.access import me
+from portal.blueprints.addresses import address
 from portal.blueprints.lists import with_page_size
 from portal.blueprints.pills import Pill, parameter_pill, term_pills
 from portal.blueprints.row_links import RowLinks
@@ -67,18 +68,18 @@ class Explorer:
         """The explorer with these parameters; a folded chart stays folded, and what is grouped by stays."""
         ways = [(name, request.args.get(name, "")) for name in self.keeps]
         query = urlencode([*pairs, *((name, way) for name, way in ways if way not in {"", "on"})])
-        return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
+        return f"{address(self.endpoint)}?{query}" if query else address(self.endpoint)
 
     def charting(self, state: str | None, *more: Pair) -> str:
         """This page with its sums drawn in it, its chart folded, or as ever."""
         place = [("cursor", value) for value in request.args.getlist("cursor") if value]
         query = urlencode([*pairs(), *place, *([("chart", state)] if state else []), *more])
-        return f"{url_for(self.endpoint)}?{query}" if query else url_for(self.endpoint)
+        return f"{address(self.endpoint)}?{query}" if query else address(self.endpoint)
 
     def beside(self, endpoint: str, *more: Pair) -> str:
         """Another page about the same search."""
         query = urlencode([*pairs(), *more])
-        return f"{url_for(endpoint)}?{query}" if query else url_for(endpoint)
+        return f"{address(endpoint)}?{query}" if query else address(endpoint)
 
     def fragment(self, name: str, *more: Pair) -> str:
         """A part of this page that arrives after its rows."""
@@ -86,7 +87,13 @@ class Explorer:
 
     def only(self, name: str, value: str) -> str:
         """The same search with one value in place of whatever it had of a parameter, be it in `q`."""
-        return self.href([*self.forms().without(pairs(), name), (name, value)])
+        return self._only(name)(value)
+
+    def _only(self, name: str, *also: str) -> Callable[[str], str]:
+        """The same search with one value of a parameter and none of others, for each of many values."""
+        rest = self.href(self.forms().without(pairs(), name, *also))
+        start = f"{rest}{'&' if '?' in rest else '?'}"
+        return lambda value: f"{start}{urlencode([(name, value)])}"
 
     def choosing(self, *values: Pair) -> str:
         """The same search with these values in place of whatever their parameters had."""
@@ -145,22 +152,18 @@ class Explorer:
     def presets(self) -> list[dict[str, Any]]:
         """The spans before now."""
         chosen = request.args.get("from")
-        kept = self.forms().without(pairs(), "from", "to")
-        return [
-            {"label": label, "href": self.href([*kept, ("from", span)]), "current": chosen == span}
-            for span, label in SPANS
-        ]
+        before = self._only("from", "to")
+        return [{"label": label, "href": before(span), "current": chosen == span} for span, label in SPANS]
 
     def sizes(self, limit: int) -> list[dict[str, Any]]:
         """The lengths that a page may have."""
-        return [{"label": str(n), "href": self.only("limit", str(n)), "current": n == limit} for n in LIMITS]
+        only = self._only("limit")
+        return [{"label": str(n), "href": only(str(n)), "current": n == limit} for n in LIMITS]
 
     def options(self, name: str, values: Iterable[Any], label: Callable[[Any], Any] = str) -> list[dict[str, Any]]:
         """The values of a closed set as boxes, with the link that shows only one."""
-        given = self.forms().chosen(pairs(), name)
-        return [
-            {"value": v, "label": label(v), "checked": v in given, "only_href": self.only(name, v)} for v in values
-        ]
+        given, only = self.forms().chosen(pairs(), name), self._only(name)
+        return [{"value": v, "label": label(v), "checked": v in given, "only_href": only(v)} for v in values]
 
     def around(self, page: Page[Any]) -> dict[str, str | None]:
         """The links to the pages before and after."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from babel import Locale
 from babel.numbers import format_currency
 from flask import Flask, request, session
-from flask_babel import format_decimal, get_locale, get_translations
+from flask_babel import format_decimal, get_translations
 from markupsafe import Markup
 
 from portal.blueprints.access import person
@@ -23,6 +23,7 @@ from portal.blueprints.moments import (
     relative_time,
     stamp,
 )
+from portal.blueprints.reader import reader
 from portal.blueprints.stacks import stack_lines
 from portal.blueprints.visible import visible
 from portal.domain.money import to_decimal
@@ -51,13 +52,18 @@ def register(app: Flask) -> None:
 
 def spoken(words: str, /, **given: Any) -> Markup:
     """What `_()` says in templates, which ask for a hundred words a page: as Jinja's own, looked up once."""
-    said = _said(get_locale().language, words)
-    return said % given
+    language = reader().language
+    return _said(language, words) % given if given else _plain(language, words)
 
 
 @lru_cache(maxsize=8192)
 def _said(language: str, words: str) -> Markup:  # noqa: ARG001 -- the translation is this language's
     return Markup(get_translations().ugettext(words))  # noqa: S704 -- the catalogue's words, as Jinja has them
+
+
+@lru_cache(maxsize=8192)
+def _plain(language: str, words: str) -> Markup:
+    return _said(language, words) % {}
 
 
 def select_locale() -> str:
@@ -84,7 +90,7 @@ def money(amount_minor: int | None, currency: str | None) -> str:
     """Minor units as an amount with its currency, in the reader's language."""
     if amount_minor is None or currency is None:
         return "—"
-    return _amount(amount_minor, currency, get_locale())
+    return _amount(amount_minor, currency, reader().locale)
 
 
 @lru_cache(maxsize=4096)
@@ -129,5 +135,5 @@ def duration_ms(milliseconds: float | timedelta | None) -> str:
     if minutes < 60:
         return f"{minutes}\u00a0min {rest:02d}\u00a0s"
     hours, minutes = divmod(minutes, 60)
-    day = "d" if str(get_locale()) == "en" else "j"
+    day = "d" if reader().language == "en" else "j"
     return f"{hours}\u00a0h {minutes:02d}" if hours < 48 else f"{hours // 24}\u00a0{day} {hours % 24}\u00a0h"

@@ -1,38 +1,41 @@
 """What every template knows: the top bar, the languages, what the reader prefers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, g, request, session, url_for
-from flask_babel import get_locale, lazy_gettext
+from flask_babel import lazy_gettext
 
 from portal.blueprints.access import READERS, SignedIn, person, settings
+from portal.blueprints.addresses import address
 from portal.blueprints.filters import LANGUAGES, select_timezone
+from portal.blueprints.reader import reader
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
 from portal.domain.work import utc_now
 from portal.queries.dashboard import Standing, find_standing
 from portal.unit_of_work import reading
 
-WITHIN = {"all_bookings": "payments"}
+WITHIN = {"all_bookings": "payments", "transactions": "logs", "users": "creators", "webhooks": "jobs"}
 """Pages that lie under another entry of the top bar than their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class NavigationItem:
-    """One entry of the top bar; `key` is its letter after g."""
+    """One entry of the top bar; `key` is its letter after g, `beside` what lies under the same entry."""
 
     label: Any
     endpoint: str
     icon: str
     key: str | None = None
     badge: int | None = None
+    beside: tuple["NavigationItem", ...] = ()
 
     @property
     def href(self) -> str:
         """Where it leads."""
-        return url_for(self.endpoint)
+        return address(self.endpoint)
 
     @property
     def current(self) -> bool:
@@ -42,11 +45,9 @@ class NavigationItem:
             self.endpoint.startswith(
                 (
                     "logs",
-                    "transactions",
                     "payouts",
                     "creators",
                     "jobs",
-                    "webhooks",
                     "offers",
                     "market",
                     "bookings",
@@ -60,13 +61,23 @@ class NavigationItem:
 
 ADMIN_NAVIGATION = (
     NavigationItem(lazy_gettext("Accueil"), "dashboard.admin", "layout-dashboard", "o"),
-    NavigationItem(lazy_gettext("Journal"), "logs.index", "scroll-text", "l"),
-    NavigationItem(lazy_gettext("Transactions"), "transactions.index", "arrow-left-right", "t"),
+    NavigationItem(
+        lazy_gettext("Journaux"),
+        "logs.index",
+        "scroll-text",
+        "l",
+        beside=(NavigationItem(lazy_gettext("Transactions"), "transactions.index", "arrow-left-right", "t"),),
+    ),
     NavigationItem(lazy_gettext("Payouts"), "payouts.index", "banknote", "v"),
     NavigationItem(lazy_gettext("Créateurs"), "creators.index", "users", "c"),
     NavigationItem(lazy_gettext("Paiements"), "payments.index", "credit-card", "p"),
-    NavigationItem(lazy_gettext("Tâches"), "jobs.index", "clock", "j"),
-    NavigationItem(lazy_gettext("Webhooks"), "webhooks.index", "webhook", "w"),
+    NavigationItem(
+        lazy_gettext("Tâches"),
+        "jobs.index",
+        "clock",
+        "j",
+        beside=(NavigationItem(lazy_gettext("Webhooks"), "webhooks.index", "webhook", "w"),),
+    ),
     NavigationItem(lazy_gettext("Alertes"), "alerts.index", "siren", "a"),
 )
 CREATOR_NAVIGATION = (
@@ -107,12 +118,12 @@ def frame() -> dict[str, Any]:
         "theme": liked.theme,
         "density": liked.density,
         "shortcuts": liked.shortcuts,
-        "preferences_href": url_for("dashboard.preferences") if somebody else None,
+        "preferences_href": address("dashboard.preferences") if somebody else None,
         "now_utc": utc_now,
         "printed_address": settings().public_url.rstrip("/") + request.full_path.rstrip("?"),
-        "help_href": url_for("dashboard.help_page") if somebody and somebody.role in READERS else None,
-        "search_href": url_for("search.index") if somebody and somebody.role in READERS else None,
-        "home_href": url_for("dashboard.home"),
+        "help_href": address("dashboard.help_page") if somebody and somebody.role in READERS else None,
+        "search_href": address("search.index") if somebody and somebody.role in READERS else None,
+        "home_href": address("dashboard.home"),
         "timezone_label": select_timezone(),
         "utc_href": utc_href(),
         "replica_gone": g.get("replica_gone", False),
@@ -132,7 +143,7 @@ def admin_navigation(standing: Standing) -> Iterable[NavigationItem]:
     """The admin's top bar, with the number of payouts to approve and of alerts that nobody has taken on."""
     badges = {"payouts.index": g.get("to_approve", standing.to_approve), "alerts.index": standing.open_alerts}
     for item in ADMIN_NAVIGATION:
-        yield NavigationItem(item.label, item.endpoint, item.icon, item.key, badges.get(item.endpoint))
+        yield replace(item, badge=badges.get(item.endpoint))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +159,7 @@ class Language:
 def languages() -> list[Language]:
     """The languages, each with the link that switches to it and comes back here."""
     here = request.full_path.rstrip("?") if request.method == "GET" else None
-    shown = str(get_locale())
+    shown = reader().language
     return [
         Language(code, label, url_for("dashboard.language", code=code, next=here), code == shown)
         for code, label in LANGUAGES.items()

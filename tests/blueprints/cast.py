@@ -104,6 +104,7 @@ class Cast:
             "other_offer_id": offer_of(factory, self.zoe).id,
             "booking_id": self.booking.id,
             "creator_id": self.zoe.id,
+            "user_id": factory.user().id,
             "payment_id": self.payment.id,
             "payout_id": factory.payout(self.zoe).id,
             "event_id": "evt_known",

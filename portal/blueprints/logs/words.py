@@ -29,6 +29,13 @@ EXPLORER = Explorer(
     invertible=("level", "type", "actor"),
     forms_at=log_forms,
 )
+ACTORS = {
+    "USER": lazy_gettext("Utilisateur"),
+    "CREATOR": lazy_gettext("Créateur"),
+    "ADMIN": lazy_gettext("Admin"),
+    "SYSTEM": lazy_gettext("Système"),
+    "GUEST": lazy_gettext("Visiteur"),
+}
 WORDS = frozenset(log_vocabulary(utc_now(), "UTC").fields)
 """Names that the search language keeps for itself."""
 
@@ -55,14 +62,7 @@ def around_href(entry: LogEntry) -> str:
 
 def actor_label(word: str) -> str:
     """An actor's kind in the reader's language."""
-    words = {
-        "USER": gettext("Utilisateur"),
-        "CREATOR": gettext("Créateur"),
-        "ADMIN": gettext("Admin"),
-        "SYSTEM": gettext("Système"),
-        "GUEST": gettext("Visiteur"),
-    }
-    return str(words.get(word, word))
+    return str(ACTORS.get(word, word))
 
 
 def metadata_filter(path: str, value: Any, exclude: bool) -> str | None:

@@ -1,0 +1,61 @@
+"""Templates escape what Jinja escapes, and call what it calls, though quicker ways lead there."""
+
+from typing import Any
+
+import pytest
+from flask import Flask, url_for
+from jinja2 import Environment
+from markupsafe import Markup, escape
+
+from portal.blueprints.addresses import address
+from portal.blueprints.output import written
+from portal.models import LogLevel
+
+VALUES = [
+    "",
+    "plain",
+    '<b>"it\'s" & so</b>',
+    Markup("<i>kept</i>"),
+    LogLevel.ERROR,
+    0,
+    -7,
+    1.5,
+    True,
+    None,
+    [1, "<"],
+]
+
+
+class Own:
+    """Something that knows its own markup."""
+
+    def __html__(self) -> str:
+        return "<own>"
+
+
+@pytest.mark.parametrize("value", [*VALUES, Own()], ids=repr)
+def test_a_value_is_written_as_it_is_escaped(value: Any) -> None:
+    assert str(written(value)) == str(escape(value))
+
+
+SOURCE = """
+{%- macro cell(value, kind="td") %}<{{ kind }}>{{ value }}{% if caller %}{{ caller() }}{% endif %}</{{ kind }}>{% endmacro -%}
+{%- set kept %}<u>{{ values[2] }}</u>{% endset -%}
+{% for value in values %}{{ cell(value, kind="th") }}{{ loop.cycle("<", ">") }}{% endfor %}
+{%- call cell(kept) %}{{ values[2] }}{% endcall %}{{ values[2] ~ kept }}{{ missing }}{{ values[2]|safe }}
+{%- autoescape false %}{{ values[2] }}{% endautoescape %}{{ values|join("<") }}
+"""
+
+
+def test_a_template_is_rendered_as_by_jinja(portal_app: Flask) -> None:
+    plain = Environment(autoescape=True).from_string(SOURCE)
+    assert portal_app.jinja_env.from_string(SOURCE).render(values=VALUES) == plain.render(values=VALUES)
+
+
+def test_addresses_are_those_of_url_for(portal_app: Flask) -> None:
+    for root in ("", "/below"):
+        with portal_app.test_request_context("/", environ_overrides={"SCRIPT_NAME": root}):
+            for _ in range(2):
+                assert address("logs.index") == url_for("logs.index") == f"{root}/dashboard/admin/system-logs"
+            assert address("logs.index", q="a b") == url_for("logs.index", q="a b")
+            assert address("logs.detail", row_id=4) == url_for("logs.detail", row_id=4)
