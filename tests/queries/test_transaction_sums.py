@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,7 @@ from portal.queries.transaction_sums import transaction_facets, transaction_hist
 from tests.queries.books import NOON, Money, write_money
 from tests.queries.money_terms import level_of, money_rows
 from tests.queries.test_explorer_property import BOOKS, Args, address, asked
-from tests.queries.test_transaction_search import NOW, search
+from tests.queries.test_transaction_search import ENTITIES, EVENTS, NOW, search
 
 CASES = 60
 PARIS = ZoneInfo("Europe/Paris")
@@ -91,13 +91,19 @@ def test_nothing_is_drawn_of_an_empty_book_or_of_what_is_to_come(session: Sessio
 
 
 def test_what_is_counted_by_kind_needs_no_rows(session: Session, owner_engine: Engine) -> None:
-    write_money(session, [Money(at=NOON - timedelta(minutes=n), details={"note": "x" * 400}) for n in range(2000)])
+    rows = [
+        Money(EVENTS[n % 16], ENTITIES[n % 5], details={"note": "x" * 400}, at=NOON - timedelta(minutes=n))
+        for n in range(3000)
+    ]
+    write_money(session, rows)
     with owner_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("vacuum analyze transaction_log"))
     session.execute(text("set enable_seqscan = off; set enable_bitmapscan = off"))
     for args in ([], [("entityType", "PAYOUT")], [("eventType", "PAYOUT_PAID"), ("from", "2026-10-01")]):
-        rows = transaction_sums._rows(search(args)).compile(dialect=postgresql.dialect())
-        plan = "\n".join(session.connection().exec_driver_sql(f"explain {rows}", rows.params).scalars())
+        counted = transaction_sums._rows(search(args)).subquery("counted")
+        drawn = select(counted.c.event_type, func.min(counted.c.created_at)).group_by(counted.c.event_type)
+        asked_for = drawn.compile(dialect=postgresql.dialect(), compile_kwargs={"render_postcompile": True})
+        plan = "\n".join(session.connection().exec_driver_sql(f"explain {asked_for}", asked_for.params).scalars())
         scans = re.findall(r"(\w[\w ]*) using \w+ on transaction_log_2026m1[01]", plan)
         assert scans, plan
         assert set(scans) == {"Index Only Scan"}, plan
