@@ -13,7 +13,7 @@ ANY = "…"
 
 
 def cited() -> Iterator[tuple[str, str, str]]:
-    """Case, file and pattern of each citation; `…` alone stands for the file named before, within a name for any text."""
+    """Case, file and pattern of each citation; `…` stands for the file named before, or for any text in a name."""
     file = ""
     for line in TABLE.read_text().partition(HEAD)[2].partition("\n\n")[0].splitlines()[2:]:
         case, _, tests = (cell.strip() for cell in line.strip("|").split(" | "))

@@ -39,7 +39,9 @@ def test_a_value_is_written_as_it_is_escaped(value: Any) -> None:
 
 
 SOURCE = """
-{%- macro cell(value, kind="td") %}<{{ kind }}>{{ value }}{% if caller %}{{ caller() }}{% endif %}</{{ kind }}>{% endmacro -%}
+{%- macro cell(value, kind="td") -%}
+<{{ kind }}>{{ value }}{% if caller %}{{ caller() }}{% endif %}</{{ kind }}>
+{%- endmacro -%}
 {%- set kept %}<u>{{ values[2] }}</u>{% endset -%}
 {% for value in values %}{{ cell(value, kind="th") }}{{ loop.cycle("<", ">") }}{% endfor %}
 {%- call cell(kept) %}{{ values[2] }}{% endcall %}{{ values[2] ~ kept }}{{ missing }}{{ values[2]|safe }}
