@@ -37,6 +37,7 @@ from portal.blueprints.search import bp as search
 from portal.blueprints.stripe_webhooks import bp as stripe_webhooks
 from portal.blueprints.traces import bp as traces
 from portal.blueprints.transactions import bp as transactions
+from portal.blueprints.users import bp as users
 from portal.blueprints.webhooks import bp as webhook_pages
 from portal.config import Settings, load_settings
 from portal.database import DatabaseUrls, database_urls, patience
@@ -64,6 +65,7 @@ BLUEPRINTS = (
     payments,
     all_bookings,
     creators,
+    users,
     creator,
     offers,
     market,

@@ -5,12 +5,15 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 REDACTED = "[REDACTED]"
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
 MAX_TEXT = 16 * 1024
+SHORT = 60
+"""The longest key whose verdict is kept."""
 
 SECRET_KEYS = re.compile(
     r"passw|secret|token|authori[sz]ation|cookie|api_?key|private_?key|card_?number|cvc|cvv|iban"
@@ -66,16 +69,26 @@ def _clean(value: Any, depth: int) -> Any:
     if depth >= MAX_DEPTH and isinstance(value, (Mapping, list, tuple, set, frozenset)):
         return "[coupé : trop profond]"
     if isinstance(value, Mapping):
-        return {clean_text(str(k)): _clean_item(str(k), v, depth + 1) for k, v in value.items()}
+        return dict(_clean_item(str(k), v, depth + 1) for k, v in value.items())
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_clean(item, depth + 1) for item in value]
     return _scalar(value)
 
 
-def _clean_item(key: str, value: Any, depth: int) -> Any:
-    if SECRET_KEYS.search(key) and not (value is None or isinstance(value, bool)):
-        return REDACTED
-    return _clean(value, depth)
+def _clean_item(key: str, value: Any, depth: int) -> tuple[str, Any]:
+    told, is_secret = _key(key) if len(key) <= SHORT else _judged(key)
+    if is_secret and not (value is None or isinstance(value, bool)):
+        return told, REDACTED
+    return told, _clean(value, depth)
+
+
+def _judged(key: str) -> tuple[str, bool]:
+    """A key, cleaned, and whether what it names is secret."""
+    return clean_text(key), SECRET_KEYS.search(key) is not None
+
+
+_key = lru_cache(maxsize=1024)(_judged)
+"""The catalogue's keys come again and again; values do not, and are never kept."""
 
 
 def _scalar(value: Any) -> Any:

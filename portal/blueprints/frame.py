@@ -1,7 +1,7 @@
 """What every template knows: the top bar, the languages, what the reader prefers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, g, request, session, url_for
@@ -17,19 +17,20 @@ from portal.domain.work import utc_now
 from portal.queries.dashboard import Standing, find_standing
 from portal.unit_of_work import reading
 
-WITHIN = {"all_bookings": "payments"}
+WITHIN = {"all_bookings": "payments", "transactions": "logs", "users": "creators", "webhooks": "jobs"}
 """Pages that lie under another entry of the top bar than their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class NavigationItem:
-    """One entry of the top bar; `key` is its letter after g."""
+    """One entry of the top bar; `key` is its letter after g, `beside` what lies under the same entry."""
 
     label: Any
     endpoint: str
     icon: str
     key: str | None = None
     badge: int | None = None
+    beside: tuple["NavigationItem", ...] = ()
 
     @property
     def href(self) -> str:
@@ -44,11 +45,9 @@ class NavigationItem:
             self.endpoint.startswith(
                 (
                     "logs",
-                    "transactions",
                     "payouts",
                     "creators",
                     "jobs",
-                    "webhooks",
                     "offers",
                     "market",
                     "bookings",
@@ -62,13 +61,23 @@ class NavigationItem:
 
 ADMIN_NAVIGATION = (
     NavigationItem(lazy_gettext("Accueil"), "dashboard.admin", "layout-dashboard", "o"),
-    NavigationItem(lazy_gettext("Journal"), "logs.index", "scroll-text", "l"),
-    NavigationItem(lazy_gettext("Transactions"), "transactions.index", "arrow-left-right", "t"),
+    NavigationItem(
+        lazy_gettext("Journaux"),
+        "logs.index",
+        "scroll-text",
+        "l",
+        beside=(NavigationItem(lazy_gettext("Transactions"), "transactions.index", "arrow-left-right", "t"),),
+    ),
     NavigationItem(lazy_gettext("Payouts"), "payouts.index", "banknote", "v"),
     NavigationItem(lazy_gettext("Créateurs"), "creators.index", "users", "c"),
     NavigationItem(lazy_gettext("Paiements"), "payments.index", "credit-card", "p"),
-    NavigationItem(lazy_gettext("Tâches"), "jobs.index", "clock", "j"),
-    NavigationItem(lazy_gettext("Webhooks"), "webhooks.index", "webhook", "w"),
+    NavigationItem(
+        lazy_gettext("Tâches"),
+        "jobs.index",
+        "clock",
+        "j",
+        beside=(NavigationItem(lazy_gettext("Webhooks"), "webhooks.index", "webhook", "w"),),
+    ),
     NavigationItem(lazy_gettext("Alertes"), "alerts.index", "siren", "a"),
 )
 CREATOR_NAVIGATION = (
@@ -134,7 +143,7 @@ def admin_navigation(standing: Standing) -> Iterable[NavigationItem]:
     """The admin's top bar, with the number of payouts to approve and of alerts that nobody has taken on."""
     badges = {"payouts.index": g.get("to_approve", standing.to_approve), "alerts.index": standing.open_alerts}
     for item in ADMIN_NAVIGATION:
-        yield NavigationItem(item.label, item.endpoint, item.icon, item.key, badges.get(item.endpoint))
+        yield replace(item, badge=badges.get(item.endpoint))
 
 
 @dataclass(frozen=True, slots=True)

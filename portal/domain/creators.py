@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from portal.audit.actor import Actor
 from portal.audit.system_log import log_admin_action, log_error, log_warning
 from portal.domain.errors import BlockRefused, NotFound
+from portal.domain.own_affairs import EVENT, record_own
 from portal.domain.payouts.facts import lock_creator
 from portal.domain.reason import REASON_LENGTHS, REASON_WANTED, clean_reason, is_reason
 from portal.models import Creator as Creator
@@ -63,6 +64,7 @@ def unblock_payouts(session: Session, *, creator_id: UUID | None, reason: str, a
     known = {"creatorId": creator_id, "reason": reason}
     row_id = log_admin_action("PAYOUT_UNBLOCK_INITIATED", actor.id, metadata=_by(actor) | known)
     creator = _locked(session, creator_id, reason, actor, "PAYOUT_UNBLOCK")
+    _refuse_own(creator, actor)
     if not creator.is_payout_blocked:
         log_warning("PAYOUT_UNBLOCK_NOT_BLOCKED", LogActor.ADMIN, None, actor.id, _about(creator))
         message = "Les payouts de %(name)s ne sont pas bloqués."
@@ -74,6 +76,14 @@ def unblock_payouts(session: Session, *, creator_id: UUID | None, reason: str, a
         "CREATOR_PAYOUT_UNBLOCKED", actor.id, metadata=facts | _done(started, row_id), session=session
     )
     return creator
+
+
+def _refuse_own(creator: Creator, actor: Actor) -> None:
+    if creator.user_id != actor.user_id:
+        return
+    record_own(actor, "creators.unblock", _about(creator))
+    message = "On ne débloque pas ses propres payouts : un autre administrateur doit le faire."
+    raise BlockRefused(message, event=EVENT, status=403)
 
 
 def _locked(session: Session, creator_id: UUID | None, reason: str, actor: Actor, verb: str) -> Creator:

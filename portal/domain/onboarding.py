@@ -11,6 +11,7 @@ from portal.audit.system_log import log_admin_action, log_creator_action, log_er
 from portal.domain.accounts import update_account
 from portal.domain.errors import CreatorRefused, NotFound
 from portal.domain.gateway import ConnectedAccount, StripeFailure, StripeGateway
+from portal.domain.own_affairs import EVENT, record_own
 from portal.domain.patience import patiently
 from portal.domain.payouts.facts import lock_creator
 from portal.domain.standing import FORBIDDEN
@@ -114,6 +115,10 @@ def validate_creator(session: Session, *, creator_id: UUID, actor: Actor, now: d
         missing = {"creatorId": creator_id, "adminId": actor.id, "error": "creator_not_found"}
         log_error("CREATOR_VALIDATION_REFUSED", LogActor.ADMIN, None, actor.id, missing)
         raise NotFound("Ce créateur n’existe pas.", event="CREATOR_VALIDATION_REFUSED")
+    if creator.user_id == actor.user_id:
+        record_own(actor, "creators.validate", {"creatorId": creator.id})
+        message = "On ne valide pas son propre compte de créateur : un autre administrateur doit le faire."
+        raise CreatorRefused(message, event=EVENT, status=403)
     if creator.validated_at is not None:
         message = "Le compte de %(name)s est déjà validé."
         raise _refused(creator, actor, "already_validated", message)

@@ -55,7 +55,7 @@ class Creator(Base):
 
     @property
     def may_sell(self) -> bool:
-        """Whether people can book: an account here that opens as a creator's, and one at Stripe that takes cards."""
+        """Whether people can book: the account opens as a creator’s, and the one at Stripe takes cards."""
         is_here = self.user.role is Role.CREATOR and self.user.disabled_at is None
         return is_here and self.stripe_account_id is not None and self.charges_enabled
 

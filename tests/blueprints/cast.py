@@ -104,6 +104,7 @@ class Cast:
             "other_offer_id": offer_of(factory, self.zoe).id,
             "booking_id": self.booking.id,
             "creator_id": self.zoe.id,
+            "user_id": factory.user().id,
             "payment_id": self.payment.id,
             "payout_id": factory.payout(self.zoe).id,
             "event_id": "evt_known",
@@ -174,15 +175,22 @@ class Cast:
         taken = TABLE[route].names
         return re.sub("<(.+?)>", lambda found: str(values[taken.get(found[1], found[1])]), route.partition(" ")[2])
 
-    def ask(self, browser: Browser, route: str, values: dict[str, Any] | None = None, query: str = "") -> Any:
-        """Ask for a route; forms and bodies are empty but for their token."""
+    def ask(
+        self,
+        browser: Browser,
+        route: str,
+        values: dict[str, Any] | None = None,
+        query: str = "",
+        more: dict[str, Any] | None = None,
+    ) -> Any:
+        """Ask for a route; forms and bodies hold what the table says and their token, bodies `more` as well."""
         method = route.partition(" ")[0]
         path = self.path(route, values or self.names) + query
         if path.startswith("/api/"):
             headers = {"X-CSRFToken": self.token(browser)}
-            body = None if method == "GET" else TABLE[route].body
+            body = None if method == "GET" else {**TABLE[route].body, **(more or {})}
             return browser.client.open(path, method=method, json=body, headers=headers, buffered=True)
-        data = None if method == "GET" else {"csrf_token": self.token(browser)}
+        data = None if method == "GET" else {**TABLE[route].body, "csrf_token": self.token(browser)}
         return browser.client.open(path, method=method, data=data, buffered=True)
 
     def values(self, whose: Whose, role: Role | None) -> dict[str, Any]:

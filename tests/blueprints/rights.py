@@ -40,7 +40,8 @@ class Right:
 
     `owned`: its objects are somebody's, and a stranger's answer like missing ones. `names` says which of the
     cast's values a parameter takes, where its own name is taken; `body` what a call sends. `secret`: guarded by
-    a secret, not by sessions. `ready`: what its owner gets where the cast has nothing prepared.
+    a secret, not by sessions. `ready`: what its owner gets where the cast has nothing prepared. `party`: an admin
+    who is one of those concerned is refused too.
     """
 
     roles: frozenset[Role] | None
@@ -50,6 +51,7 @@ class Right:
     names: dict[str, str] = field(default_factory=dict)
     body: dict[str, str] = field(default_factory=dict)
     secret: bool = False
+    party: bool = False
 
     def but(self, **changes: object) -> "Right":
         """This right with something else about it."""
@@ -62,12 +64,16 @@ READ = Right(frozenset({ADMIN, AUDITOR}))
 ACT = Right(frozenset({ADMIN}))
 SELL = Right(frozenset({CREATOR}), owned=True)
 BUY = Right(frozenset({USER}), owned=True)
+OTHERS = ACT.but(party=True)
 SECRET = Right(None, secret=True)
 
 DESK = "/dashboard/admin"
 MINE = "/dashboard/user/bookings"
 SHOP = "/dashboard/creator"
 OFFERS = f"{SHOP}/offers"
+
+
+REASON = {"reason": "Pièce manquante au dossier"}
 
 
 def asked(path: str, right: Right) -> dict[str, Right]:
@@ -158,6 +164,8 @@ TABLE: dict[str, Right] = {
     f"GET {DESK}/traces/compare": READ,
     f"GET {DESK}/system-logs/export": READ,
     f"GET {DESK}/logs/export": READ,
+    f"GET {DESK}/logs/histogram": READ,
+    f"GET {DESK}/logs/facets": READ,
     f"GET {DESK}/exports": READ,
     f"GET {DESK}/views": READ,
     f"GET {DESK}/system-logs/summary": READ,
@@ -166,6 +174,8 @@ TABLE: dict[str, Right] = {
     f"GET {DESK}/bookings/<booking_id>": READ,
     f"GET {DESK}/creators": READ,
     f"GET {DESK}/creators/<creator_id>": READ,
+    f"GET {DESK}/users": READ,
+    f"GET {DESK}/users/<user_id>": READ,
     f"GET {DESK}/payments": READ,
     f"GET {DESK}/payments/<payment_id>": READ,
     f"GET {DESK}/refunds-disputes": READ,
@@ -184,6 +194,8 @@ TABLE: dict[str, Right] = {
     "GET /api/admin/payouts": READ,
     "GET /api/admin/system-logs": READ,
     "GET /api/admin/system-logs/histogram": READ,
+    "GET /api/admin/logs/histogram": READ,
+    "GET /api/admin/logs/facets": READ,
     "GET /api/admin/system-logs/suggestions": READ,
     "GET /api/admin/logs/suggestions": READ,
     "GET /api/admin/system-logs/facets": READ,
@@ -196,15 +208,26 @@ TABLE: dict[str, Right] = {
     "GET /api/admin/webhooks": READ,
     # admins act
     **asked(f"{DESK}/creators/<creator_id>/block", ACT),
-    **asked(f"{DESK}/creators/<creator_id>/unblock", ACT),
-    **asked(f"{DESK}/creators/<creator_id>/validate", ACT),
+    f"GET {DESK}/creators/<creator_id>/unblock": ACT,
+    f"POST {DESK}/creators/<creator_id>/unblock": OTHERS.but(body=REASON),
+    f"GET {DESK}/creators/<creator_id>/validate": ACT,
+    f"POST {DESK}/creators/<creator_id>/validate": OTHERS,
+    **asked(f"{DESK}/users/new", ACT),
+    **asked(f"{DESK}/users/<user_id>/disable", ACT),
+    **asked(f"{DESK}/users/<user_id>/enable", ACT),
+    **asked(f"{DESK}/users/<user_id>/role", ACT),
+    **asked(f"{DESK}/users/<user_id>/second-factor", ACT),
+    **asked(f"{DESK}/users/<user_id>/sessions", ACT),
+    **asked(f"{DESK}/users/<user_id>/link", ACT),
     **asked(f"{DESK}/jobs/<name>/pause", ACT),
     **asked(f"{DESK}/jobs/<name>/resume", ACT),
     **asked(f"{DESK}/jobs/<name>/run", ACT),
     **asked(f"{DESK}/jobs/cleanup-logs/confirm", ACT),
-    **asked(f"{DESK}/payments/<payment_id>/refund", ACT),
+    f"GET {DESK}/payments/<payment_id>/refund": ACT,
+    f"POST {DESK}/payments/<payment_id>/refund": OTHERS,
     **asked(f"{DESK}/payouts/approve", ACT),
-    **asked(f"{DESK}/payouts/<payout_id>/approve", ACT),
+    f"GET {DESK}/payouts/<payout_id>/approve": ACT,
+    f"POST {DESK}/payouts/<payout_id>/approve": OTHERS,
     **asked(f"{DESK}/payouts/<payout_id>/cancel", ACT),
     **asked(f"{DESK}/payouts/<payout_id>/reject", ACT),
     **asked(f"{DESK}/payouts/<payout_id>/retry", ACT),
@@ -218,12 +241,12 @@ TABLE: dict[str, Right] = {
     **asked(f"{DESK}/views/<view_id>/delete", ACT),
     **asked(f"{DESK}/webhooks/<event_id>/dismiss", ACT),
     **asked(f"{DESK}/webhooks/<event_id>/retry", ACT),
-    "POST /api/admin/payments/<payment_id>/refund": ACT,
-    "POST /api/admin/payouts/<payout_id>/approve": ACT,
-    "POST /api/admin/payouts/<payout_id>/reject": ACT.but(body={"reason": "Pièce manquante au dossier"}),
+    "POST /api/admin/payments/<payment_id>/refund": OTHERS.but(body={**REASON, "amount": "1"}),
+    "POST /api/admin/payouts/<payout_id>/approve": OTHERS,
+    "POST /api/admin/payouts/<payout_id>/reject": ACT.but(body=REASON),
     "POST /api/admin/payouts/<payout_id>/withdraw-approval": ACT,
     "POST /api/admin/payouts/block": ACT,
-    "POST /api/admin/payouts/unblock": ACT,
+    "POST /api/admin/payouts/unblock": OTHERS.but(body=REASON),
 }
 
 

@@ -84,8 +84,10 @@ def test_somebody_finds_books_pays_and_is_confirmed(
     assert 'http-equiv="refresh"' in page.text
     [payment] = payments(session)
     assert payment.status is PaymentStatus.PENDING
+    assert asked_by_itself(page, booking.id) == (204, None)
     deliver()
     process()
+    assert asked_by_itself(page, booking.id) == (204, "true")
     page.get(f"{MINE}/{booking.id}/return")
     assert page.page.request.path == f"{MINE}/{booking.id}"
     assert "C’est confirmé" in page.words
@@ -93,6 +95,12 @@ def test_somebody_finds_books_pays_and_is_confirmed(
     assert (fresh(session, booking).status, fresh(session, payment).status) == ("CONFIRMED", "SUCCEEDED")
     page.get("/dashboard/user")
     assert "Confirmée" in page.words
+
+
+def asked_by_itself(page: Browser, booking_id: object) -> tuple[int, str | None]:
+    """What the page after a payment is told when it asks again: whether to load itself anew."""
+    answer = page.client.get(f"{MINE}/{booking_id}/return", headers={"HX-Request": "true"})
+    return answer.status_code, answer.headers.get("HX-Refresh")
 
 
 def test_the_creators_share_arrives_and_the_platform_keeps_its_fee(

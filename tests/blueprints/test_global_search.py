@@ -76,7 +76,7 @@ def test_any_id_leads_straight_to_its_page(admin: Browser, app: Flask, factory: 
         creator.email: f"{desk}/creators/{creator.id}",
         f"@{creator.handle}": f"{desk}/creators/{creator.id}",
         "zoé mar": f"{desk}/creators/{creator.id}",
-        buyer.email.upper(): f"{traces}/user/{buyer.id}",
+        buyer.email.upper(): f"{desk}/users/{buyer.id}",
         "payout_paid": f"{desk}/system-logs?type=PAYOUT_PAID",
     }
     assert {text: lands(admin, text) for text in expected} == expected

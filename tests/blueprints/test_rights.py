@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from portal.models import Role
 from tests.blueprints.cast import Cast
 from tests.blueprints.rights import TABLE, Expected, Whose, cells, markdown
 from tests.factories import Factory
+from tests.market import logged
 
 LAST = ("/delete", "DELETE ")
 """Acts after which an object is gone: asked for when all else has been."""
@@ -50,6 +52,23 @@ def test_every_cell_answers_what_the_table_says(cast: Cast) -> None:
                 wrong.append((route, role, whose, f"{answer.status_code}, not {expected}"))
     assert wrong == [], "\n".join(map(str, wrong))
     assert reached > len(TABLE)
+
+
+@pytest.mark.parametrize("party", ["seller", "buyer"])
+def test_an_admin_who_is_concerned_is_refused_like_a_stranger(cast: Cast, session: Session, party: str) -> None:
+    user_id, email = (cast.zoe.user_id, cast.zoe.email) if party == "seller" else (cast.paul.id, cast.paul.email)
+    blocked = "is_payout_blocked = true, payout_block_reason = 'Litiges en cours'"
+    session.execute(text("update \"user\" set role = 'ADMIN' where id = :id"), {"id": user_id})
+    session.execute(text(f"update creator set {blocked} where id = :id"), {"id": cast.zoe.id})
+    session.commit()
+    concerned = [
+        route for route, right in TABLE.items() if right.party and ("refund" in route or party == "seller")
+    ]
+    browser, more = cast.browser(email), {"creatorId": str(cast.zoe.id)}
+    answers = {route: cast.ask(browser, route, more=more).status_code for route in concerned}
+    assert answers == dict.fromkeys(concerned, 403)
+    assert len(concerned) == (7 if party == "seller" else 2)
+    assert len(logged(session, "USER_ACCESS_DENIED")) == len(concerned)
 
 
 def test_signing_in_and_out_are_everybodys(cast: Cast) -> None:

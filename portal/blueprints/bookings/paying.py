@@ -104,9 +104,11 @@ def _without_secret(view: Callable[[UUID], Any]) -> Callable[[UUID], Any]:
 def returned(booking_id: UUID) -> str | BaseResponse:
     """What is known after a payment; asks again by itself until Stripe's webhook has confirmed it."""
     found = own_booking_or_404(booking_id)
-    if found.booking.status != "PENDING":
+    declined, waits = _last_decline(found), found.booking.status == "PENDING"
+    if request.headers.get("HX-Request"):
+        return Response(status=204, headers={} if waits and not declined else {"HX-Refresh": "true"})
+    if not waits:
         return redirect(url_for("bookings.detail", booking_id=booking_id))
-    declined = _last_decline(found)
     return render_template("bookings/return.html", booking=found.booking, offer=found.offer, declined=declined)
 
 

@@ -83,6 +83,8 @@ def _refused(creator_id: UUID, form: UnblockPayoutsForm, refusal: BlockRefused) 
     creator = creator_or_404(creator_id)
     if refusal.status == 409:
         return _changed(creator, sentence(refusal))
+    if refusal.status == 403:
+        raise refusal
     form.reason.errors = [sentence(refusal)]
     page = _block_page if isinstance(form, BlockPayoutsForm) else _unblock_page
     return page(creator, form), refusal.status
@@ -111,4 +113,5 @@ def _block_page(creator: Creator, form: UnblockPayoutsForm) -> str:
 
 def _unblock_page(creator: Creator, form: UnblockPayoutsForm) -> str:
     waiting = reserving_payouts(reading(), creator.id)
-    return render_template("creators/unblock.html", creator=creator, form=form, waiting=waiting)
+    own = creator.user_id == me().user_id
+    return render_template("creators/unblock.html", creator=creator, form=form, waiting=waiting, own=own)

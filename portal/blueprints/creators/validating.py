@@ -51,8 +51,15 @@ def validate_post(creator_id: UUID) -> Page:
 def _page(creator: Creator, form: ValidateCreatorForm) -> str:
     reading().close()  # no transaction stays open while Stripe is asked
     standing = read_standing(gateway(), creator.stripe_account_id)
-    ready = creator.charges_enabled and creator.payouts_enabled and creator.validated_at is None
+    own = creator.user_id == me().user_id
+    ready = not own and creator.charges_enabled and creator.payouts_enabled and creator.validated_at is None
     problems = problems_of(creator, standing)
     return render_template(
-        "creators/validate.html", creator=creator, form=form, standing=standing, problems=problems, ready=ready
+        "creators/validate.html",
+        creator=creator,
+        form=form,
+        standing=standing,
+        problems=problems,
+        own=own,
+        ready=ready,
     )

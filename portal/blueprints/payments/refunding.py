@@ -99,6 +99,7 @@ def _page(detail: PaymentDetail, form: RefundPaymentForm) -> str:
         form=form,
         standing=standing,
         reserving=reserving,
+        own=me().user_id in {detail.sold.buyer.id, creator.user_id},
         effect=_effect(detail, form, standing, reserved),
     )
 

@@ -35,6 +35,7 @@ PAGES: Mapping[Kind, tuple[str, str]] = {
     Kind.BOOKING: ("all_bookings.detail", "booking_id"),
     Kind.PAYMENT: ("payments.detail", "payment_id"),
     Kind.CREATOR: ("creators.detail", "creator_id"),
+    Kind.USER: ("users.detail", "user_id"),
     Kind.EVENT: ("webhooks.detail", "event_id"),
     Kind.LOG: ("logs.detail", "row_id"),
     Kind.MONEY: ("transactions.detail", "row_id"),

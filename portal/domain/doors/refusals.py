@@ -7,6 +7,8 @@ from uuid import UUID
 from portal.audit.actor import Actor
 from portal.audit.system_log import log_warning
 from portal.domain.errors import Refusal, UserRefused
+from portal.domain.own_affairs import EVENT as OWN
+from portal.domain.own_affairs import record_own
 
 EVENT = "USER_CHANGE_REFUSED"
 
@@ -39,8 +41,6 @@ def refuse_oneself(user_id: UUID, actor: Actor, action: str) -> None:
     """Nobody administers their own account: a slip, or a stolen session, would lock its owner out."""
     if actor.user_id != user_id:
         return
-    facts = by(actor) | {"userId": user_id, "endpoint": f"users.{action.lower()}", "method": "POST"}
-    facts["requiredRole"] = "ADMIN"
-    log_warning("USER_ACCESS_DENIED", actor.kind, None, actor.id, facts)
+    record_own(actor, f"users.{action.lower()}", {"userId": user_id})
     message = "On n’administre pas son propre compte : un autre administrateur doit le faire."
-    raise UserRefused(message, event="USER_ACCESS_DENIED", status=403)
+    raise UserRefused(message, event=OWN, status=403)

@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from portal.audit.actor import Actor
-from portal.audit.system_log import log_admin_action, log_error, log_warning
+from portal.audit.system_log import log_admin_action, log_error
 from portal.domain.errors import NotFound, PayoutRefused
 from portal.domain.gateway import StripeGateway
+from portal.domain.own_affairs import record_own
 from portal.domain.payouts.attempts import prepare_attempt
 from portal.domain.payouts.facts import lock_payout, log_event, moved, payout_facts
 from portal.domain.payouts.sending import send_payout
@@ -72,8 +73,7 @@ def refuse_approval(payout: Payout, creator: Creator, actor: Actor) -> None:
     """T3's guards on the locked rows; a retry's too. Raises PayoutRefused."""
     facts = {"payoutId": payout.id, "adminId": actor.id, "creatorId": creator.id}
     if creator.user_id == actor.user_id:
-        facts |= {"endpoint": "payouts.approve", "method": "POST", "requiredRole": "ADMIN"}
-        log_warning("USER_ACCESS_DENIED", actor.kind, None, actor.id, facts)
+        record_own(actor, "payouts.approve", facts)
         message = "On n’approuve pas son propre payout : un autre administrateur doit le faire."
         raise PayoutRefused(message, event="USER_ACCESS_DENIED", status=403)
     if creator.is_payout_blocked:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.models import Booking, CallOffer, Payment, PaymentStatus, Refund, RefundStatus
+from portal.models import Booking, CallOffer, Creator, Payment, PaymentStatus, Refund, RefundStatus
 from portal.models.currency import to_decimal
 
 COUNTED = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
@@ -53,6 +53,14 @@ def paid_status(session: Session, payment: Payment) -> PaymentStatus:
     """How a payment that went through stands: REFUNDED when all of it was given back."""
     whole = refunded_minor(session, payment.id, RefundStatus.SUCCEEDED) >= payment.amount_minor
     return PaymentStatus.REFUNDED if whole else PaymentStatus.SUCCEEDED
+
+
+def parties_of(session: Session, payment: Payment) -> tuple[UUID, UUID]:
+    """The users who bought and who sold the call."""
+    query = select(Booking.user_id, Creator.user_id).join(CallOffer, CallOffer.id == Booking.call_offer_id)
+    query = query.join(Creator, Creator.id == CallOffer.creator_id).where(Booking.id == payment.booking_id)
+    buyer, seller = session.execute(query).one()
+    return buyer, seller
 
 
 def seller_of(session: Session, payment: Payment) -> UUID:

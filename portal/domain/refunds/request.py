@@ -14,8 +14,9 @@ from portal.audit.system_log import log_error, log_info
 from portal.audit.transaction_log import log_refund
 from portal.domain.errors import NotFound, RefundRefused
 from portal.domain.money import AmountInvalid, parse_minor
+from portal.domain.own_affairs import EVENT, record_own
 from portal.domain.reason import REASON_LENGTHS, REASON_WANTED, clean_reason, is_reason
-from portal.domain.refunds.facts import amount_of, left_minor, lock_payment, refund_facts
+from portal.domain.refunds.facts import amount_of, left_minor, lock_payment, parties_of, refund_facts
 from portal.models import Dispute, Payment, PaymentStatus, Refund, RefundStatus, TransactionEventType, uuid7
 from portal.models.currency import to_decimal
 
@@ -42,6 +43,7 @@ def request_refund(
     if payment is None:
         log_error(REFUSAL, actor.kind, None, actor.id, _by(actor, payment_id) | {"error": "payment_not_found"})
         raise NotFound("Ce paiement n’existe pas.", event=REFUSAL)
+    _refuse_own(session, payment, actor)
     token = None if form_token is None else _stored_token(payment_id, actor, form_token)
     before = _by_token(session, token)
     if before is not None:
@@ -52,6 +54,15 @@ def request_refund(
     left = _refundable(session, payment, actor)
     minor = left if amount is None else _parsed(payment, actor, amount, left)
     return _store(session, payment, minor, reason, actor, token, now)
+
+
+def _refuse_own(session: Session, payment: Payment, actor: Actor) -> None:
+    """An admin who bought or sold the call leaves its money to another. Raises RefundRefused."""
+    if actor.user_id not in parties_of(session, payment):
+        return
+    record_own(actor, "payments.refund", {"paymentId": payment.id, "bookingId": payment.booking_id})
+    message = "On ne rembourse pas sa propre vente ni son propre achat : un autre administrateur doit le faire."
+    raise RefundRefused(message, event=EVENT, status=403)
 
 
 def _stored_token(payment_id: UUID, actor: Actor, form_token: str) -> str:
