@@ -81,6 +81,10 @@ class Explorer:
         query = urlencode([*pairs(), *more])
         return f"{address(endpoint)}?{query}" if query else address(endpoint)
 
+    def fragment(self, name: str, *more: Pair) -> str:
+        """A part of this page that arrives after its rows."""
+        return self.beside(f"{self.endpoint.partition('.')[0]}.{name}", *more)
+
     def only(self, name: str, value: str) -> str:
         """The same search with one value in place of whatever it had of a parameter, be it in `q`."""
         return self._only(name)(value)

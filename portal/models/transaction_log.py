@@ -81,12 +81,13 @@ class TransactionLog(Base):
         Index("ix_transaction_log_created", "created_at", "id"),
         Index("ix_transaction_log_type", "event_type", "created_at", "id"),
         Index("ix_transaction_log_entity", "entity_id", "created_at", "id"),
-        Index("ix_transaction_log_entity_type", "entity_type", "created_at", "id"),
+        Index("ix_transaction_log_entity_type", "entity_type", "created_at", "id",
+              postgresql_include=["event_type"]),
         Index("ix_transaction_log_request", "request_id"),
         *map(_owned, ("payment_id", "payout_id", "refund_id", "stripe_event_id")),
         *map(_named, NAMED_KEYS),
         {"postgresql_partition_by": "RANGE (created_at)"},
-    )
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=False))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from portal.queries.calendar_bars import HOUR, Step, bar_edges, choose_step
-from portal.queries.counted_hours import Counted, Cutoffs, counted_hours, missing_levels
+from portal.queries.counted_hours import Cutoffs, counted_hours, missing_levels
 from portal.queries.log_counts import (
     Sums,
     newest_sums,
@@ -61,7 +61,7 @@ def log_histogram(
 ) -> Histogram:
     """The search over its period, until now at the latest. Raises BadParameter after three seconds."""
     counted = counted_hours(session)
-    span = _span(search.period, counted, now)
+    span = span_of(search.period, counted.beginning, now)
     if span is None:
         return NOTHING
     start, end = span
@@ -78,7 +78,7 @@ def log_histogram(
         found = newest_sums(session, within, edges=edges)
         if found.reach is not None and found.reach > start:
             return replace(_from(session, search, found.reach, end, zone), missing=gone)
-    return Histogram(_bars(edges, start, end, found), step, found, {} if by_hours else gone)
+    return Histogram(bars_of(edges, start, end, found), step, found, {} if by_hours else gone)
 
 
 def _from(session: Session, search: LogSearch, reach: datetime, end: datetime, zone: ZoneInfo) -> Histogram:
@@ -86,18 +86,20 @@ def _from(session: Session, search: LogSearch, reach: datetime, end: datetime, z
     step = choose_step(end - reach)
     edges = bar_edges(reach, end, step, zone)
     found = newest_sums(session, replace(search, period=TimeRange(reach, end)), edges=edges)
-    return Histogram(_bars(edges, reach, end, found), step, replace(found, reach=reach), {})
+    return Histogram(bars_of(edges, reach, end, found), step, replace(found, reach=reach), {})
 
 
-def _span(period: TimeRange, counted: Counted, now: datetime) -> tuple[datetime, datetime] | None:
-    if counted.beginning is None:
+def span_of(period: TimeRange, beginning: datetime | None, now: datetime) -> tuple[datetime, datetime] | None:
+    """What is drawn of a period, of a book that begins then; None where there is nothing."""
+    if beginning is None:
         return None
-    start = max(period.start or counted.beginning, counted.beginning - FARTHEST)
+    start = max(period.start or beginning, beginning - FARTHEST)
     end = min(period.end or now, now)
     return (start, end) if start < end else None
 
 
-def _bars(edges: Sequence[datetime], start: datetime, end: datetime, found: Sums) -> list[Bar]:
+def bars_of(edges: Sequence[datetime], start: datetime, end: datetime, found: Sums) -> list[Bar]:
+    """The sums as bars between the edges, the first and the last one cut to the range."""
     counts = {edge: dict.fromkeys(LogLevel, 0) for edge in edges[:-1]}
     for each in found.sums:
         counts[each.bar or edges[0]][each.level] += each.n

@@ -89,7 +89,7 @@ class Grouping:
     def columns(self, table: Any, moment: Any) -> list[Any]:
         """PLACE in a table whose rows, or hours, have a moment."""
         key = cast(getattr(table, self.by), Text) if self.by else literal("")
-        return [table.level.label("level"), key.label("key"), _bar(self.edges, moment).label("bar")]
+        return [table.level.label("level"), key.label("key"), bar_of(self.edges, moment).label("bar")]
 
     def seen_at(self, moment: Any) -> list[Any]:
         """The first and the last moment of each sum."""
@@ -128,7 +128,7 @@ def sums(
     statement = _by_hours(search, roll_up, groups, cutoffs, counted or counted_hours(session))
     rows = read_within(session, statement, blame=search.blame)
     found = [
-        Sum(LogLevel(row[0]), row[1], _begins(row[2], edges), int(row[3]), (row[6], row[7]) if seen else None)
+        Sum(LogLevel(row[0]), row[1], bar_begins(row[2], edges), int(row[3]), (row[6], row[7]) if seen else None)
         for row in rows
     ]
     return Sums(found, True, sum(int(row[4]) for row in rows), sum(int(row[5]) for row in rows))
@@ -141,7 +141,7 @@ def row_sums(
     statement = _of_rows(search.filters(), Grouping(by, edges))
     rows = read_within(session, statement, blame=search.blame)
     return Sums(
-        [Sum(LogLevel(level), key or "", _begins(bar, edges), n) for level, key, bar, n, *_ in rows], False
+        [Sum(LogLevel(level), key or "", bar_begins(bar, edges), n) for level, key, bar, n, *_ in rows], False
     )
 
 
@@ -153,7 +153,7 @@ def newest_sums(
     groups = Grouping(by, edges).columns(newest.c, newest.c.created_at)
     statement = select(*groups, func.count(), func.min(newest.c.created_at)).group_by(*PLACE)
     rows = read_within(session, statement, blame=search.blame)
-    found = [Sum(LogLevel(level), key or "", _begins(bar, edges), n) for level, key, bar, n, _ in rows]
+    found = [Sum(LogLevel(level), key or "", bar_begins(bar, edges), n) for level, key, bar, n, _ in rows]
     is_cut = sum(each.n for each in found) > CAP
     return Sums(found, False, reach=min(row[4] for row in rows) if is_cut else None)
 
@@ -208,7 +208,7 @@ def _of_rows(conditions: Sequence[ColumnElement[bool]], groups: Grouping) -> Any
     return select(*groups.columns(Log, Log.created_at), *counted).where(*conditions).group_by(*PLACE)
 
 
-def _bar(edges: Sequence[datetime], moment: Any) -> Any:
+def bar_of(edges: Sequence[datetime], moment: Any) -> Any:
     """When the bar of a moment begins, by division where bars are alike; else its number, which takes longer."""
     if len(edges) <= 2:
         return literal(None, DateTime(timezone=True))
@@ -218,7 +218,8 @@ def _bar(edges: Sequence[datetime], moment: Any) -> Any:
     return func.width_bucket(moment, literal(list(edges), ARRAY(DateTime(timezone=True))))
 
 
-def _begins(bar: datetime | int | None, edges: Sequence[datetime]) -> datetime | None:
+def bar_begins(bar: datetime | int | None, edges: Sequence[datetime]) -> datetime | None:
+    """When a bar begins, from what bar_of() found."""
     return edges[bar - 1] if isinstance(bar, int) else bar
 
 

@@ -37,6 +37,10 @@ class Choice:
         """Whether it lets everything pass."""
         return not self.only and not self.without
 
+    def lets(self, value: str) -> bool:
+        """Whether it lets a value pass that is one of its own, and no beginning of several."""
+        return value not in self.without and (not self.only or value in self.only)
+
 
 def refuse_unknown(args: Arguments, known: Collection[str]) -> None:
     """Nothing is silently ignored. Raises BadParameter."""

@@ -33,9 +33,9 @@ def admin(browser: Browser, factory: Factory) -> Browser:
     return browser
 
 
-def asked_for(browser: Browser, part: str) -> str:
+def asked_for(browser: Browser, part: str, page: str = LOGS) -> str:
     """The address that the page asks for after its rows."""
-    found = re.search(rf'data-get="({LOGS}/{part}[^"]*)"', browser.text)
+    found = re.search(rf'data-get="({page}/{part}[^"]*)"', browser.text)
     assert found is not None
     return unescape(found[1])
 
@@ -113,6 +113,44 @@ def test_bad_parameters_are_named(admin: Browser, query: str) -> None:
     assert query.partition("=")[0] in admin.words
 
 
+def test_the_book_of_money_has_its_chart_boxes_and_count(admin: Browser, session: Session) -> None:
+    kinds = [("PAYOUT_FAILED", "PAYOUT"), ("PAYOUT_PAID", "PAYOUT"), ("WEBHOOK_RECEIVED", "PAYMENT")]
+    write_money(session, [Money(*kinds[n % 3], at=HOUR_AGO + minutes(n)) for n in range(30)])
+    admin.get(f"{MONEY}?limit=25&entityType=PAYOUT")
+    assert '<svg class="bars"' not in admin.text
+    parts = {part: asked_for(admin, part, MONEY) for part in ("histogram", "facets", "count")}
+    admin.get(parts["histogram"], headers=FRAGMENT)
+    assert re.findall(r'(INFO|ERROR) <span class="num">(\d+)', admin.text) == [("ERROR", "10"), ("INFO", "10")]
+    assert unescape(re.findall(r'data-zoom="([^"]+)"', admin.text)[0]).startswith(
+        f"{MONEY}?limit=25&entityType=PAYOUT"
+    )
+    assert 'class="covered"' in admin.text
+    admin.get(parts["facets"], headers=FRAGMENT)
+    assert [count_of(admin, value) for value in ("PAYOUT", "PAYMENT", "REFUND")] == ["20", "10", "0"]
+    assert [count_of(admin, value) for value in ("PAYOUT_*", "PAYOUT_PAID")] == ["20", "10"]
+    admin.get(f"{MONEY}?entityType=PAYOUT&chart=on")
+    assert "data-get" not in admin.text.partition('class="panel"')[2].partition("</section>")[0]
+    assert count_of(admin, "PAYMENT") == "10"
+    links = re.findall(r'<tr data-from="[^"]+" data-to="[^"]+"><td[^>]*><a href="([^"]+)"', admin.text)
+    assert sum(rows_at(admin, unescape(link)) for link in links) == 20
+
+
+def rows_at(browser: Browser, href: str) -> int:
+    browser.get(href)
+    return len(re.findall("<tr [^>]*data-log-id", browser.text))
+
+
+def test_the_sums_of_money_as_json(admin: Browser, session: Session) -> None:
+    write_money(session, [Money("PAYOUT_FAILED", at=HOUR_AGO), Money("REFUND_CREATED", "REFUND", at=HOUR_AGO)])
+    bars = admin.client.get("/api/admin/logs/histogram?from=now-24h&entityType=PAYOUT").json
+    assert (bars["total"], bars["source"], bars["step"]) == (1, "rows", "PT30M")
+    assert [bar["counts"]["ERROR"] for bar in bars["bars"] if bar["total"]] == [1]
+    boxes = admin.client.get("/api/admin/logs/facets?entityType=REFUND").json
+    assert boxes["eventType"] == {"values": [{"value": "REFUND_CREATED", "count": 1}], "isCapped": False}
+    assert {box["value"]: box["count"] for box in boxes["entityType"]["values"]} == {"PAYOUT": 1, "REFUND": 1}
+    assert admin.client.get("/api/admin/logs/facets?level=ERROR").json["details"]["parameter"] == "level"
+
+
 def test_a_chart_is_on_or_off(admin: Browser) -> None:
     assert admin.get(f"{LOGS}?chart=maybe").status_code == 400
     assert "on ou off" in admin.words
@@ -133,7 +171,9 @@ def test_the_histogram_as_json(admin: Browser, session: Session) -> None:
 
 
 def test_only_admins_read_sums(app: Flask, browser: Browser, factory: Factory) -> None:
-    pages = [f"{LOGS}/{part}" for part in ("histogram", "facets", "count")] + [f"{MONEY}/count"]
+    pages = [f"{LOGS}/{part}" for part in ("histogram", "facets", "count")] + [
+        f"{MONEY}/{part}" for part in ("histogram", "facets", "count")
+    ]
     calls = [f"{API}/{part}" for part in ("histogram", "facets", "count")] + ["/api/admin/logs/count"]
     assert {browser.client.get(path).status_code for path in pages} == {302}
     assert {browser.client.get(path).status_code for path in calls} == {401}

@@ -3,25 +3,21 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from flask import render_template, request
+from flask import render_template, url_for
+from flask_babel import gettext
 
-from portal.blueprints.access import READERS, me, requires, settings
-from portal.blueprints.explorer import searched
+from portal.blueprints.access import READERS, requires, settings
+from portal.blueprints.chart import SPAN, drawn, reader_zone, span_asked, span_of_rows
+from portal.blueprints.explorer import Pair, searched
 from portal.blueprints.logs import bp
-from portal.blueprints.logs.words import EXPLORER, doubts, step_label
+from portal.blueprints.logs.words import EXPLORER
+from portal.blueprints.saved_views.menu import SUMMARY
 from portal.domain.work import utc_now
 from portal.queries.counted_hours import Cutoffs, kept_since
-from portal.queries.histogram import Bar, log_histogram
-from portal.queries.log_search import LogLevel, LogSearch
-from portal.queries.paging import BadParameter
-from portal.queries.parameters import one
-from portal.queries.time_range import parse_moment
+from portal.queries.histogram import log_histogram
+from portal.queries.log_search import LogSearch
 from portal.unit_of_work import reading_books
-
-SPAN = ("rowsFrom", "rowsTo")
-"""The oldest and the newest moment of the rows beside the chart."""
 
 
 @bp.get("/histogram")
@@ -29,50 +25,28 @@ SPAN = ("rowsFrom", "rowsTo")
 def histogram() -> str:
     """The chart of a search, without the page around it."""
     search = searched(LogSearch, also=SPAN)
-    moments = [parse_moment(name, one(request.args, name)) for name in SPAN]
-    return render_template("logs/_histogram.html", **_drawn(search, moments))
+    return render_template("logs/_histogram.html", **_drawn(search, span_asked()))
 
 
 def drawing(search: LogSearch, rows: Sequence[Any]) -> dict[str, Any]:
     """The chart in the page of its rows."""
-    moments = [row.created_at for row in rows]
-    return _drawn(search, [min(moments), max(moments)] if moments else [])
+    return _drawn(search, span_of_rows(rows))
 
 
-def _drawn(search: LogSearch, rows: Sequence[datetime | None]) -> dict[str, Any]:
-    try:
-        found = log_histogram(reading_books(), search, now=utc_now(), zone=reader_zone(), cutoffs=cutoffs())
-    except BadParameter as error:
-        return {"too_slow": error}
-    known = [moment for moment in rows if moment is not None]
-    return {
-        "found": found,
-        "bars": [{"start": b.start, "end": b.end, "counts": b.counts, "href": bar_href(b)} for b in found.bars],
-        "chart_levels": [level.value for level in LogLevel],
-        "covered": covered(found.bars, known),
-        "step_label": step_label(found.step.name) if found.step else None,
-        "zoom_href": EXPLORER.between("__FROM__", "__TO__"),
-        "doubts": doubts(found.counted, found.missing),
-    }
+def _drawn(search: LogSearch, rows: Sequence[datetime]) -> dict[str, Any]:
+    def find() -> Any:
+        return log_histogram(reading_books(), search, now=utc_now(), zone=reader_zone(), cutoffs=cutoffs())
+
+    return drawn(EXPLORER, find, rows)
 
 
-def bar_href(bar: Bar) -> str:
-    """The rows of one bar."""
-    return EXPLORER.between(bar.start.isoformat(), bar.end.isoformat())
-
-
-def covered(bars: Sequence[Bar], moments: Sequence[datetime]) -> tuple[int, int] | None:
-    """The first and the last bar that the rows of the page lie in."""
-    if not moments:
-        return None
-    oldest, newest = min(moments), max(moments)
-    inside = [n for n, bar in enumerate(bars) if bar.end > oldest and bar.start <= newest]
-    return (inside[0], inside[-1]) if inside else None
-
-
-def reader_zone() -> ZoneInfo:
-    """The zone that the address names, else the reader's."""
-    return ZoneInfo(one(request.args, "tz") or me().timezone)
+def chart_links() -> list[Pair]:
+    """The other sums of the log, beside its chart."""
+    return [
+        (gettext("Résumé, 7 jours"), url_for("logs.groups", **SUMMARY)),
+        (gettext("Grouper"), EXPLORER.beside("logs.groups", ("by", "type"))),
+        (gettext("Complétude"), url_for("logs.log_completeness")),
+    ]
 
 
 def cutoffs() -> Cutoffs:

@@ -8,10 +8,11 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from portal.blueprints.access import READERS, requires
+from portal.blueprints.chart import doubts
 from portal.blueprints.explorer import hidden, pairs, remember_way_back, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.charts import cutoffs
-from portal.blueprints.logs.words import EXPLORER, actor_label, doubts
+from portal.blueprints.logs.words import EXPLORER, actor_label
 from portal.blueprints.saved_views.menu import SUMMARY
 from portal.queries.counted_hours import counted_hours, missing_levels
 from portal.queries.log_groups import KEYS, Group, Groups, log_groups

@@ -11,7 +11,7 @@ from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, t
 from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, neighbours
-from portal.blueprints.logs.charts import drawing
+from portal.blueprints.logs.charts import chart_links, drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
 from portal.blueprints.logs.words import EXPLORER, chips, metadata_filter
@@ -57,6 +57,7 @@ def index() -> str:
         tools=tools(EXPLORER, Book.LOG, search, request.args),
         detail_of=_detail,
         chart=chart,
+        chart_links=chart_links(),
         **(_summed(search, page.rows) if chart == "on" else boxes()),
     )
 

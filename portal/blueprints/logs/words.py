@@ -1,19 +1,14 @@
 """What the log's explorer calls its filters, and the links that a row offers."""
 
-import re
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from flask import url_for
-from flask_babel import format_decimal, gettext, lazy_gettext, ngettext
+from flask_babel import gettext, lazy_gettext
 
 from portal.blueprints.entities import SAME, Chip, things_in
 from portal.blueprints.explorer import Explorer
-from portal.blueprints.moments import local_datetime
 from portal.blueprints.terms import only_metadata
 from portal.domain.work import utc_now
-from portal.queries.log_counts import CAP, Sums
 from portal.queries.log_entry import LogEntry
 from portal.queries.log_language import log_forms, log_vocabulary
 
@@ -73,44 +68,3 @@ def actor_label(word: str) -> str:
 def metadata_filter(path: str, value: Any, exclude: bool) -> str | None:
     """For a metadata value, the search that keeps only it or leaves it out."""
     return only_metadata(EXPLORER, WORDS, path, value, exclude)
-
-
-def step_label(name: str) -> str:
-    """How wide a bar is, from its ISO 8601 duration."""
-    number, unit = re.findall(r"(\d+)([A-Z])", name)[0]
-    if "T" in name:
-        return f"{number}\u00a0{ {'S': 's', 'M': 'min', 'H': 'h'}[unit] }"
-    n = int(number)
-    words = {
-        "D": ngettext("%(num)s jour", "%(num)s jours", n),
-        "W": ngettext("%(num)s semaine", "%(num)s semaines", n),
-        "M": ngettext("%(num)s mois", "%(num)s mois", n),
-        "Y": ngettext("%(num)s an", "%(num)s ans", n),
-    }
-    return str(words[unit])
-
-
-def doubts(counted: Sums, missing: Mapping[Any, datetime]) -> list[str]:
-    """What a reader must know of a count: where it ends, and what of it has no rows any more."""
-    found = []
-    if counted.reach:
-        words = {"n": format_decimal(CAP), "at": local_datetime(counted.reach)}
-        found.append(
-            gettext("Seuls les %(n)s événements les plus récents sont comptés, depuis le %(at)s.", **words)
-        )
-    if counted.outlived:
-        n = format_decimal(counted.outlived)
-        found.append(
-            gettext(
-                "Dont %(n)s plus anciens que leur durée de conservation : comptés avant d’être supprimés.", n=n
-            )
-        )
-    if counted.widened:
-        n = format_decimal(counted.widened)
-        found.append(
-            gettext("Dont %(n)s d’une heure entière au bord de la période : de plus près, il ne reste rien.", n=n)
-        )
-    if missing:
-        levels = ", ".join(f"{level} < {local_datetime(until, seconds=False)}" for level, until in missing.items())
-        found.append(gettext("Sans les événements supprimés depuis : %(levels)s.", levels=levels))
-    return found

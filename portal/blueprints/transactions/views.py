@@ -7,24 +7,19 @@ from flask import abort, render_template, request
 from portal.blueprints.access import READERS, requires
 from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
-from portal.blueprints.explorer import hidden, paged, pairs, searched
+from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.metadata import raw_json, shown_metadata
 from portal.blueprints.reading import tools
 from portal.blueprints.saved_views.menu import menu_of
 from portal.blueprints.transactions import bp
+from portal.blueprints.transactions.sums import boxes, kept_by_boxes, summed
 from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
 from portal.queries.exports import Book
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
-from portal.queries.parameters import flag
 from portal.queries.siblings import transaction_siblings, transactions_around
 from portal.queries.transaction_entry import TransactionEntry, find_transaction, transactions_of_request
-from portal.queries.transaction_search import (
-    FILTERS,
-    EntityType,
-    TransactionSearch,
-    transaction_total,
-)
+from portal.queries.transaction_search import FILTERS, TransactionSearch
 from portal.unit_of_work import reading, reading_books
 
 SHOWN = tuple(name for name in FILTERS if name not in {"eventType", "entityType"})
@@ -49,34 +44,15 @@ def index() -> str:
         culprits=EXPLORER.culprits(TransactionSearch, reading_books()) if empty else [],
         hidden=hidden(*SHOWN),
         values={name: request.args.get(name) for name in SHOWN},
-        kinds=EXPLORER.options("entityType", [kind.value for kind in EntityType]),
-        kept_by_boxes=EXPLORER.forms().unchosen(pairs(), "entityType"),
+        kept_by_boxes=kept_by_boxes,
         opened=opened,
         views=menu_of(Book.TRANSACTION_LOG),
         tools=tools(EXPLORER, Book.TRANSACTION_LOG, search, request.args),
         detail_of=_detail,
         chart=chart,
-        **(_total(search) if chart == "on" else {}),
+        chart_links=(),
+        **(summed(search, page.rows) if chart == "on" else boxes()),
     )
-
-
-@bp.get("/count")
-@requires(*READERS)
-def count() -> str:
-    """How many transactions pass: up to a cap, or exactly with `exact=1`."""
-    return render_template("logs/_total.html", **_total(searched(TransactionSearch, also=("exact",))))
-
-
-def _total(search: TransactionSearch) -> dict[str, Any]:
-    hrefs = {
-        "exact_href": EXPLORER.charting("on", ("exact", "1")),
-        "exact_fragment": EXPLORER.beside("transactions.count", ("exact", "1")),
-    }
-    try:
-        exact = flag(request.args, "exact")
-        return {"total": transaction_total(reading_books(), search, exact=exact), **hrefs}
-    except BadParameter as error:
-        return {"total_too_slow": error, **hrefs}
 
 
 @bp.get("/<row_id>")
