@@ -1,6 +1,5 @@
 """How pages show moments, money and ids: filters, and the reader's language and zone."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -46,7 +45,6 @@ def register(app: Flask) -> None:
     app.add_template_filter(stack_lines)
     app.add_template_filter(visible)
     app.add_template_filter(stamp)
-    app.add_template_filter(option_tags)
     app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"] = spoken
 
 
@@ -97,16 +95,6 @@ def money(amount_minor: int | None, currency: str | None) -> str:
 def _amount(amount_minor: int, currency: str, locale: Locale) -> str:
     shown = format_currency(to_decimal(amount_minor, currency), currency, locale=locale)
     return shown.replace("-", "\u2212")
-
-
-def option_tags(values: Iterable[str]) -> Markup:
-    """What a <datalist> suggests; the same hundreds of words on every page."""
-    return _options(tuple(values))
-
-
-@lru_cache(maxsize=64)
-def _options(values: tuple[str, ...]) -> Markup:
-    return Markup("").join(Markup('<option value="{}"></option>').format(value) for value in values)
 
 
 def middle(text: str | UUID, keep: int = 8) -> str:
