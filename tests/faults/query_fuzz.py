@@ -118,6 +118,11 @@ class Outcome:
         return not self.wrong and self.answers[200] > 0 and self.answers[400] > 0
 
 
+def say(words: str) -> None:
+    """Print at once, wherever that goes."""
+    print(words, flush=True)
+
+
 def fuzz(app: Flask, session: Session, count: int, seed: int, tell: Callable[[str], None] = say) -> Outcome:
     """Ask `count` times as an admin, over rows that share and lack every field."""
     admin = create_user(session, email="fuzz@example.test", name="Fuzz", password=PASSWORD, role=Role.ADMIN)
