@@ -2,22 +2,18 @@
 
 import hashlib
 import secrets
+from datetime import timedelta
 
 from flask import Response, current_app, request
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from portal.blueprints.access import browser, settings
+from portal.blueprints.access import browser
+from portal.blueprints.sealing import seal, unseal
 from portal.domain.doors.signing_in import PROOF_LASTS, record_wait
 from portal.domain.doors.waits import Key, keys_for
 from portal.domain.errors import DomainError, TooManyGuesses
 
 COOKIE = "known_browser"
-KNOWN_FOR = 90 * 86_400
-
-
-def _signer(salt: str) -> URLSafeTimedSerializer:
-    keys = [*settings().secret_key_fallbacks, settings().secret_key]
-    return URLSafeTimedSerializer(keys, salt=salt)
+KNOWN_FOR = timedelta(days=90)
 
 
 def keys_of(email: str) -> tuple[Key, ...]:
@@ -26,17 +22,14 @@ def keys_of(email: str) -> tuple[Key, ...]:
 
 
 def _known_as(email: str) -> str | None:
-    try:
-        name, whose = _signer("known-browser").loads(request.cookies.get(COOKIE, ""), max_age=KNOWN_FOR)
-    except (BadSignature, ValueError, TypeError):
-        return None
+    name, whose = unseal("known-browser", request.cookies.get(COOKIE, ""), within=KNOWN_FOR) or (None, None)
     return str(name) if whose == _mark(email) else None
 
 
 def remember_browser(response: Response, email: str) -> None:
     """Let this browser be known as one that `email` signs in from."""
     if _known_as(email) is None:
-        value = _signer("known-browser").dumps([secrets.token_hex(16), _mark(email)])
+        value = seal("known-browser", [secrets.token_hex(16), _mark(email)])
         secure = current_app.config["SESSION_COOKIE_SECURE"]
         response.set_cookie(COOKIE, value, max_age=KNOWN_FOR, httponly=True, samesite="Lax", secure=secure)
 
@@ -47,15 +40,12 @@ def _mark(email: str) -> str:
 
 def seal_proof(email: str, proof: str) -> str:
     """A right password's proof, for the form that asks for the code."""
-    return str(_signer("password-proof").dumps([_mark(email), proof]))
+    return seal("password-proof", [_mark(email), proof])
 
 
 def open_proof(email: str, sealed: str) -> str:
     """The proof of a password given for this address a moment ago; empty when it is none."""
-    try:
-        whose, proof = _signer("password-proof").loads(sealed, max_age=int(PROOF_LASTS.total_seconds()))
-    except (BadSignature, ValueError, TypeError):
-        return ""
+    whose, proof = unseal("password-proof", sealed, within=PROOF_LASTS) or (None, "")
     return str(proof) if whose == _mark(email) else ""
 
 

@@ -21,8 +21,8 @@ from portal.domain.doors.sessions import (
     touch_session,
 )
 from portal.domain.gateway import StripeGateway
-from portal.domain.people import Browser, Limits, Role, creator_of
-from portal.domain.preferences import Preferences, preferences_of
+from portal.domain.people import Browser, Limits, Role
+from portal.domain.preferences import Preferences
 from portal.domain.work import utc_now
 from portal.unit_of_work import reading, unit_of_work
 
@@ -89,21 +89,19 @@ def load_signed_in(token: str) -> SignedIn | None:
 
 def _signed_in(found: Found) -> SignedIn:
     row = found.row
-    creator = creator_of(reading(), row.user_id) if row.user.role is Role.CREATOR else None
-    user = row.user
     person = SignedIn(
         token=found.token,
         session_id=row.id,
         confirmed_at=row.confirmed_at,
-        user_id=user.id,
-        creator_id=creator.id if creator else None,
-        name=user.name,
-        email=user.email,
-        role=Role(user.role),
-        preferences=preferences_of(user),
+        user_id=row.user_id,
+        creator_id=row.creator_id if row.role is Role.CREATOR else None,
+        name=row.name,
+        email=row.email,
+        role=row.role,
+        preferences=row.preferences,
     )
     if person.role is Role.AUDITOR:
-        remember_auditor(str(user.id))
+        remember_auditor(str(row.user_id))
     return person
 
 

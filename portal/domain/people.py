@@ -8,13 +8,12 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.models import Creator, uuid7
 from portal.models import LogActor as LogActor
 from portal.models import Role as Role
 from portal.models import User as User
+from portal.models import uuid7
 
 HASHER = PasswordHasher()
 LONGEST_PASSWORD = 1024
@@ -80,8 +79,3 @@ def matches(stored: str, password: str) -> bool:
 def find_user(session: Session, user_id: UUID, *, lock: bool = False) -> User:
     """The user of a session that is alive."""
     return session.get_one(User, user_id, with_for_update=lock, populate_existing=lock)
-
-
-def creator_of(session: Session, user_id: UUID) -> Creator | None:
-    """The creator that the user is."""
-    return session.scalar(select(Creator).where(Creator.user_id == user_id))

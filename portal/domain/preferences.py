@@ -26,6 +26,10 @@ class Preferences:
     shortcuts: bool = True
 
 
+PREFERENCES = (User.timezone, User.locale, User.theme, User.density, User.page_size, User.shortcuts)
+"""Where they are kept, in the order of Preferences."""
+
+
 def preferences_of(user: User) -> Preferences:
     """The preferences of a loaded user."""
     return Preferences(

@@ -44,13 +44,17 @@ class Standing:
     pause: SendingPause | None
 
 
+STANDING = select(
+    select(func.count()).where(Payout.status == PayoutStatus.REQUESTED).scalar_subquery(),
+    select(func.count()).where(Alert.resolved_at.is_(None), Alert.acknowledged_at.is_(None)).scalar_subquery(),
+    select(Setting.value).where(Setting.name == SENDING_PAUSED).scalar_subquery(),
+)
+"""Asked by every page of an admin's, and so built once."""
+
+
 def find_standing(session: Session) -> Standing:
     """The top bar's two numbers and the pause of all sending, in one query."""
-    waiting = select(func.count()).where(Payout.status == PayoutStatus.REQUESTED)
-    alerts = select(func.count()).where(Alert.resolved_at.is_(None), Alert.acknowledged_at.is_(None))
-    paused = select(Setting.value).where(Setting.name == SENDING_PAUSED)
-    query = select(waiting.scalar_subquery(), alerts.scalar_subquery(), paused.scalar_subquery())
-    to_approve, open_alerts, value = session.execute(query).one()
+    to_approve, open_alerts, value = session.execute(STANDING).one()
     return Standing(to_approve, open_alerts, _pause(value))
 
 

@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Executable, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Executable, event, text, tuple_
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 LIMITS = (25, 50, 100)
 DEFAULT_LIMIT = 50
 TIMEOUT_MS = 3000
+WITHIN = "within_ms"
+LIMIT = "set local statement_timeout = {}"
 QUERY_CANCELED = "57014"
 LONGEST_ID = 100
 
@@ -145,14 +147,21 @@ def parse_uuid(parameter: str, given: str | None) -> UUID | None:
 
 def read_within(session: Session, statement: Executable, *, blame: tuple[str, str]) -> Sequence[Any]:
     """The rows of `statement`; after three seconds raises BadParameter with `blame`, a name and its value."""
-    with in_time(session, blame=blame):
-        return session.execute(statement).all()
+    with _blaming(session, blame):
+        return session.execute(statement, execution_options={WITHIN: TIMEOUT_MS}).all()
 
 
 @contextmanager
 def in_time(session: Session, *, blame: tuple[str, str]) -> Iterator[None]:
     """Let each statement of the block take three seconds; then raise BadParameter with `blame`."""
-    session.execute(text(f"set local statement_timeout = {TIMEOUT_MS}"))
+    session.execute(text(LIMIT.format(TIMEOUT_MS)))
+    with _blaming(session, blame):
+        yield
+    session.execute(text(LIMIT.format("default")))
+
+
+@contextmanager
+def _blaming(session: Session, blame: tuple[str, str]) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
@@ -161,7 +170,17 @@ def in_time(session: Session, *, blame: tuple[str, str]) -> Iterator[None]:
         session.rollback()
         expected = "une recherche plus étroite : ajoutez une période, un type ou un mot plus rare"
         raise BadParameter(*blame, expected) from error
-    session.execute(text("set local statement_timeout = default"))
+
+
+@event.listens_for(Engine, "before_cursor_execute", retval=True)
+def _limited(at: Connection, _: Any, statement: str, given: Any, context: Any, __: bool) -> tuple[str, Any]:
+    """Send a limit along with the statement that has one, and its end with the next, not ahead of them."""
+    limit, before = context.execution_options.get(WITHIN), at.info.get(WITHIN)
+    is_over = before is not None and before is at.get_transaction()
+    if limit is None and not is_over:
+        return statement, given
+    at.info[WITHIN] = at.get_transaction() if limit else None
+    return f"{LIMIT.format(limit or 'default')}; {statement}", given
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from portal.models import Book, SavedView, User
@@ -37,20 +37,25 @@ COLUMNS = (
 )
 
 
+VISIBLE = (
+    select(*COLUMNS)
+    .join(User, User.id == SavedView.owner_id)
+    .where(or_(SavedView.owner_id == bindparam("user"), SavedView.is_shared))
+)
+IN_ORDER = VISIBLE.order_by(SavedView.owner_id != bindparam("user"), SavedView.name_key)
+OF_BOOK = IN_ORDER.where(SavedView.book == bindparam("of"))
+OWN = VISIBLE.where(SavedView.id == bindparam("view"), SavedView.owner_id == bindparam("user"))
+"""Built once: every page of an explorer asks."""
+
+
 def views_for(session: Session, user_id: UUID, book: Book | None = None) -> Sequence[ViewEntry]:
     """The views that somebody sees, by name: their own first."""
-    query = _visible(user_id) if book is None else _visible(user_id).where(SavedView.book == book)
-    rows: Any = session.execute(query.order_by(SavedView.owner_id != user_id, SavedView.name_key))
+    asked, given = (IN_ORDER, {}) if book is None else (OF_BOOK, {"of": book})
+    rows: Any = session.execute(asked, {"user": user_id, **given})
     return [ViewEntry(*row) for row in rows]
 
 
 def find_own_view(session: Session, view_id: UUID, user_id: UUID) -> ViewEntry | None:
     """The view of an id when it is this person's."""
-    own = _visible(user_id).where(SavedView.id == view_id, SavedView.owner_id == user_id)
-    row: Any = session.execute(own).first()
+    row: Any = session.execute(OWN, {"view": view_id, "user": user_id}).first()
     return None if row is None else ViewEntry(*row)
-
-
-def _visible(user_id: UUID) -> Any:
-    query = select(*COLUMNS).join(User, User.id == SavedView.owner_id)
-    return query.where(or_(SavedView.owner_id == user_id, SavedView.is_shared))

@@ -1,11 +1,13 @@
 """Deciding with care and one after the other: retyping, reasons, the next payout, several at once."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.blueprints.payouts import bulk
@@ -81,6 +83,42 @@ def test_a_failed_check_needs_a_reason_which_the_book_keeps(
     admin.submit(f"{payout.id}/approve", reason="Le virement arrive ce soir")
     told = session.scalars(select(Log).where(Log.type == "PAYOUT_APPROVAL_VALIDATED")).one()
     assert told.details["despiteChecks"] == "Le virement arrive ce soir"
+
+
+def test_what_a_browser_says_of_the_checks_is_not_believed(
+    admin: Browser, app: Flask, factory: Factory, session: Session, zoe: Creator, sandbox: Sandbox
+) -> None:
+    payout, other = factory.payout(zoe, amount_minor=10_050), factory.payout(factory.creator())
+    stranger = Browser(app).sign_in(factory.admin().email)
+    seals = []
+    for browser, shown in ((admin, other), (stranger, payout)):
+        browser.get(f"{QUEUE}/{shown.id}/approve")
+        seals.append(browser.form(f"{shown.id}/approve").fields["passed"])
+    assert all(seals)
+    sandbox.fund(str(zoe.stripe_account_id), -195_000)
+    for claimed in ("", "1", *seals):
+        admin.get(f"{QUEUE}/{payout.id}/approve")
+        assert admin.form(f"{payout.id}/approve").fields["passed"] == ""
+        for version in ({}, {"version": ""}):
+            admin.submit(f"{payout.id}/approve", passed=claimed, **version)
+            assert (admin.status, "Donnez votre raison" in admin.words) == (422, True), claimed
+    assert status_of(session, payout) is PayoutStatus.REQUESTED
+    sandbox.fund(str(zoe.stripe_account_id), 195_000)
+    admin.submit(f"{payout.id}/approve", passed="")
+    assert status_of(session, payout) is PayoutStatus.PROCESSING
+
+
+def test_what_the_page_showed_counts_for_ten_minutes(
+    admin: Browser, factory: Factory, session: Session, zoe: Creator, sandbox: Sandbox
+) -> None:
+    payout = factory.payout(zoe, amount_minor=10_050)
+    admin.get(f"{QUEUE}/{payout.id}/approve")
+    sandbox.fund(str(zoe.stripe_account_id), -195_000)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11), tick=True):
+        session.execute(text("update user_session set confirmed_at = now() + interval '11 minutes'"))
+        session.commit()
+        admin.submit(f"{payout.id}/approve")
+    assert (admin.status, status_of(session, payout)) == (422, PayoutStatus.REQUESTED)
 
 
 def test_after_a_decision_the_longest_waiting_is_offered(admin: Browser, factory: Factory, zoe: Creator) -> None:

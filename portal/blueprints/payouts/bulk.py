@@ -17,11 +17,10 @@ from portal.blueprints.payouts.forms import must_retype
 from portal.blueprints.payouts.telling import outcome
 from portal.blueprints.payouts.views import payout_or_404
 from portal.domain.errors import DomainError
-from portal.domain.payouts.preview import approval_checks
+from portal.domain.payouts.preview import look_at
 from portal.domain.payouts.review import approve_payout
 from portal.domain.payouts.two_admins import needs_two
 from portal.domain.people import Role
-from portal.domain.standing import read_standing
 from portal.domain.work import utc_now
 from portal.queries.disputes import disputed_creators
 from portal.queries.paging import BadParameter, parse_uuid
@@ -159,6 +158,4 @@ def _failed_checks(payout_id: UUID) -> bool:
     """Whether Stripe does not answer, or a check of the confirmation page does not pass."""
     payout = payout_or_404(payout_id).payout
     reading().close()  # no transaction stays open while Stripe is asked
-    standing = read_standing(gateway(), payout.stripe_account_id)
-    checks = approval_checks(payout, payout.creator, standing, admin_id=me().user_id, disputes=0)
-    return standing.failure is not None or not all(check.passed for check in checks)
+    return look_at(gateway(), payout, admin_id=me().user_id, disputes=0).failed

@@ -12,19 +12,17 @@ from portal.blueprints.errors import sentence
 from portal.blueprints.moments import local_datetime
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.forms import ApprovePayoutForm, RejectPayoutForm, must_retype
+from portal.blueprints.payouts.looking import look, saw_them_pass, seal_of
 from portal.blueprints.payouts.telling import tell, tell_outcome, words_of
 from portal.blueprints.payouts.views import payout_or_404
 from portal.blueprints.payouts.words import STATUSES, shown_checks
 from portal.domain.errors import PayoutRefused
-from portal.domain.payouts.preview import approval_checks
 from portal.domain.payouts.review import approve_payout, reject_payout
 from portal.domain.payouts.two_admins import needs_two
 from portal.domain.people import Role
-from portal.domain.standing import read_standing
 from portal.domain.work import utc_now
-from portal.queries.disputes import open_disputes
 from portal.queries.payout_approvals import first_approvals
-from portal.queries.payout_search import PayoutDetail, PayoutStatus
+from portal.queries.payout_search import Payout, PayoutDetail, PayoutStatus
 from portal.unit_of_work import reading, unit_of_work
 
 Page = str | Response | tuple[str, int]
@@ -47,7 +45,8 @@ def approve(payout_id: UUID) -> Page:
 def approve_post(payout_id: UUID) -> Page:
     """Approve and send; says at once what Stripe answered."""
     form, seen = ApprovePayoutForm(), payout_or_404(payout_id)
-    if not form.is_sure(seen.payout.amount_minor, seen.payout.currency, settings().payout_retype_above):
+    despite, above = _wants_reason(seen.payout, form), settings().payout_retype_above
+    if not form.is_sure(seen.payout.amount_minor, seen.payout.currency, above, despite=despite):
         return _approve_page(seen, form), 422
     try:
         approve_payout(
@@ -57,13 +56,25 @@ def approve_post(payout_id: UUID) -> Page:
             actor=me().actor,
             clock=utc_now,
             version=form.seen_version,
-            despite=form.reason.data if form.failed.data == "1" else None,
+            despite=form.reason.data if despite else None,
             two_above=settings().payout_two_admins_above,
         )
     except PayoutRefused as refusal:
         return _refused(payout_id, refusal)
     tell_outcome(payout_or_404(payout_id))
     return redirect(url_for("payouts.detail", payout_id=payout_id))
+
+
+def _wants_reason(payout: Payout, form: ApprovePayoutForm) -> bool:
+    """Whether checks did not pass: on the page that was shown or, where nothing proves what it showed, now.
+
+    Not asked of what the approval refuses anyway, saying why: decided, changed, one's own, blocked.
+    """
+    changed = payout.status is not PayoutStatus.REQUESTED or form.seen_version not in {None, payout.version}
+    if changed or saw_them_pass(payout, form.passed.data or ""):
+        return False
+    seen = look(payout)
+    return seen.failed and not seen.forbidden
 
 
 def _refused(payout_id: UUID, refusal: PayoutRefused) -> Page:
@@ -99,24 +110,19 @@ def _already_decided(detail: PayoutDetail) -> str:
 
 
 def _approve_page(detail: PayoutDetail, form: ApprovePayoutForm) -> str:
-    payout = detail.payout
-    disputes = open_disputes(reading(), payout.creator_id)
-    reading().close()  # no transaction stays open while Stripe is asked
-    standing = read_standing(gateway(), payout.stripe_account_id)
-    checks = approval_checks(payout, payout.creator, standing, admin_id=me().user_id, disputes=len(disputes))
-    forbidden = any(check.forbids for check in checks)
-    form.version.data = str(payout.version)
-    form.failed.data = "1" if standing.failure or not all(check.passed for check in checks) else ""
+    payout, seen = detail.payout, look(detail.payout)
+    form.version.data, form.passed.data = str(payout.version), seal_of(payout, seen)
     return render_template(
         "payouts/approve.html",
         payout=payout,
         creator=payout.creator,
         form=form,
-        standing=standing,
-        available=standing.available_minor(payout.currency),
-        bank=standing.bank(payout.currency),
-        checks=shown_checks(checks, detail, standing),
-        forbidden=forbidden,
+        standing=seen.standing,
+        available=seen.standing.available_minor(payout.currency),
+        bank=seen.standing.bank(payout.currency),
+        checks=shown_checks(seen.checks, detail, seen.standing),
+        failed=seen.failed,
+        forbidden=seen.forbidden,
         two=needs_two(payout, settings().payout_two_admins_above),
         first=first_approvals(reading(), [payout.id]).get(payout.id),
         retype_above=settings().payout_retype_above,

@@ -39,17 +39,20 @@ class _DecisionForm(FlaskForm):  # type: ignore[misc]
 
 
 class ApprovePayoutForm(_DecisionForm):
-    """A yes: retyping the amount where it is large, and owning up where the page showed checks that failed."""
+    """A yes: retyping the amount where it is large, and owning up where checks fail."""
 
-    failed = HiddenField()
+    passed = HiddenField()
     amount = StringField(_("Retapez le montant"))
     reason = TextAreaField(_("Pourquoi approuver malgré les vérifications non réussies"))
 
-    def is_sure(self, amount_minor: int, currency: str, above: Decimal) -> bool:
-        """Whether everything that this payout asks for is there; else the fields say what is missing."""
+    def is_sure(self, amount_minor: int, currency: str, above: Decimal, *, despite: bool) -> bool:
+        """Whether everything that this payout asks for is there; else the fields say what is missing.
+
+        `despite`: checks fail, and a reason is wanted.
+        """
         if must_retype(amount_minor, currency, above) and not is_amount(self.amount.data, amount_minor, currency):
             self.amount.errors = [_("Ce n’est pas le montant affiché.")]
-        if self.failed.data == "1" and not is_reason(clean_reason(self.reason.data or "")):
+        if despite and not is_reason(clean_reason(self.reason.data or "")):
             self.reason.errors = [_("Donnez votre raison, de 10 à 500 caractères.")]
         return not (self.amount.errors or self.reason.errors)
 

@@ -5,16 +5,18 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from portal.audit.actor import Actor
 from portal.audit.system_log import log_auth, log_info, log_warning
 from portal.domain.errors import NotFound
-from portal.domain.people import Browser, Limits
-from portal.models import User, UserSession
+from portal.domain.people import Browser, Limits, Role
+from portal.domain.preferences import PREFERENCES, Density, Preferences, Theme
+from portal.models import Creator, User, UserSession
 
 SEEN_EVERY = timedelta(minutes=1)
 ROTATED_EVERY = timedelta(hours=1)
@@ -24,11 +26,68 @@ RECENT = timedelta(minutes=10)
 """How long a sign-in counts as recent where money is decided on."""
 
 
+OPENED = (
+    select(
+        UserSession.token_hash,
+        UserSession.id,
+        UserSession.salt,
+        UserSession.ended_at,
+        UserSession.expires_at,
+        UserSession.seen_at,
+        UserSession.rotated_at,
+        UserSession.confirmed_at,
+        User.id,
+        User.disabled_at,
+        User.name,
+        User.email,
+        User.role,
+        Creator.id,
+        *PREFERENCES,
+    )
+    .join(User, User.id == UserSession.user_id)
+    .outerjoin(Creator, Creator.user_id == User.id)
+)
+NOW_UNDER = OPENED.where(UserSession.token_hash == bindparam("digest"))
+ONCE_UNDER = OPENED.where(UserSession.former_hash == bindparam("digest"))
+"""The session of a token, and of the token it had before: asked by every request, and so built once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session as every request reads it, with its person."""
+
+    token_hash: str
+    id: UUID
+    salt: str | None
+    ended_at: datetime | None
+    expires_at: datetime
+    seen_at: datetime
+    rotated_at: datetime
+    confirmed_at: datetime
+    user_id: UUID
+    disabled_at: datetime | None
+    name: str
+    email: str
+    role: Role
+    creator_id: UUID | None
+    timezone: str
+    locale: str | None
+    theme: Theme
+    density: Density
+    page_size: int
+    shortcuts: bool
+
+    @property
+    def preferences(self) -> Preferences:
+        """How the person likes the portal."""
+        return Preferences(self.timezone, self.locale, self.theme, self.density, self.page_size, self.shortcuts)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A live session, and the token its cookie should hold; `replayed`: an old token came back, too late."""
 
-    row: UserSession
+    row: Opened
     token: str
     replayed: bool = False
 
@@ -53,16 +112,21 @@ def open_session(session: Session, *, user: User, browser: Browser, limits: Limi
 
 def find_session(session: Session, token: str, *, limits: Limits, now: datetime) -> Found | None:
     """The live session of `token`, or of the token it had a moment ago."""
-    row = session.get(UserSession, digest(token))
+    row = _opened(session, NOW_UNDER, token)
     current = token
     if row is None:
-        row = session.scalar(select(UserSession).where(UserSession.former_hash == digest(token)))
+        row = _opened(session, ONCE_UNDER, token)
         current = _successor(token, row.salt or "") if row else token
-    if row is None or row.ended_at is not None or row.user.disabled_at is not None:
+    if row is None or row.ended_at is not None or row.disabled_at is not None:
         return None
     if not (now < row.expires_at and now - row.seen_at < limits.idle):
         return None
     return Found(row, current, replayed=current != token and now - row.rotated_at > GRACE)
+
+
+def _opened(session: Session, statement: Any, token: str) -> Opened | None:
+    row = session.execute(statement, {"digest": digest(token)}).first()
+    return None if row is None else Opened(*row)
 
 
 def touch_session(session: Session, token_hash: str, *, now: datetime) -> None:
@@ -99,11 +163,11 @@ def replace(session: Session, token: str, *, confirmed: bool, now: datetime) -> 
     return fresh
 
 
-def end_replayed(session: Session, row: UserSession, *, browser: Browser, now: datetime) -> None:
+def end_replayed(session: Session, row: Opened, *, browser: Browser, now: datetime) -> None:
     """End a session whose old token came back: two hold its cookie, and one of them is not its owner."""
     if _end(session, UserSession.id == row.id, now):
         facts = {"sessionId": row.id, **browser.facts()}
-        log_warning("USER_SESSION_REPLAYED", row.user.role.actor, None, row.user_id, facts, session=session)
+        log_warning("USER_SESSION_REPLAYED", row.role.actor, None, row.user_id, facts, session=session)
 
 
 def sign_out(session: Session, *, token: str, browser: Browser, now: datetime) -> None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from portal.domain.standing import Problem, Standing, problems_of
+from portal.domain.gateway import StripeGateway
+from portal.domain.standing import Problem, Standing, problems_of, read_standing
 from portal.models import Creator, Payout
 
 
@@ -35,6 +36,30 @@ class Checked:
     def forbids(self) -> bool:
         """Whether approving is bound to be refused."""
         return not self.passed and self.check in DECISIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A payout's account at Stripe as it stands now, and how each check came out."""
+
+    standing: Standing
+    checks: list[Checked]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check does not pass, or could not be made."""
+        return self.standing.failure is not None or not all(check.passed for check in self.checks)
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether approving is bound to be refused."""
+        return any(check.forbids for check in self.checks)
+
+
+def look_at(gateway: StripeGateway, payout: Payout, *, admin_id: UUID, disputes: int) -> Look:
+    """Ask Stripe, and check; call it with no transaction open."""
+    standing = read_standing(gateway, payout.stripe_account_id)
+    return Look(standing, approval_checks(payout, payout.creator, standing, admin_id=admin_id, disputes=disputes))
 
 
 def approval_checks(
