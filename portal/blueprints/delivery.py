@@ -37,8 +37,8 @@ def register(app: Flask) -> None:
 
 
 def _carries_version(filename: str) -> bool:
-    """Fonts and vendored scripts have their version in their name, which style sheets can spell too."""
-    return filename.endswith((".woff2", ".min.js"))
+    """Fonts have their version in their name, which style sheets can spell too."""
+    return filename.endswith(".woff2")
 
 
 def _asked_by_content(folder: Path) -> bool:

@@ -1,6 +1,5 @@
 """How pages show moments, money and ids: filters, and the reader's language and zone."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -46,7 +45,6 @@ def register(app: Flask) -> None:
     app.add_template_filter(stack_lines)
     app.add_template_filter(visible)
     app.add_template_filter(stamp)
-    app.add_template_filter(option_tags)
     app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"] = spoken
 
 
@@ -99,16 +97,6 @@ def _amount(amount_minor: int, currency: str, locale: Locale) -> str:
     return shown.replace("-", "\u2212")
 
 
-def option_tags(values: Iterable[str]) -> Markup:
-    """What a <datalist> suggests; the same hundreds of words on every page."""
-    return _options(tuple(values))
-
-
-@lru_cache(maxsize=64)
-def _options(values: tuple[str, ...]) -> Markup:
-    return Markup("").join(Markup('<option value="{}"></option>').format(value) for value in values)
-
-
 def middle(text: str | UUID, keep: int = 8) -> str:
     """An id shortened in its middle."""
     whole = str(text)
@@ -130,10 +118,15 @@ def duration_ms(milliseconds: float | timedelta | None) -> str:
         return f"{round(milliseconds)}\u00a0ms"
     seconds = milliseconds / 1000
     if seconds < 60:
-        return f"{format_decimal(Decimal(str(round(seconds, 1))))}\u00a0s"
+        return f"{_tenths(round(seconds, 1), reader().language)}\u00a0s"
     minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
         return f"{minutes}\u00a0min {rest:02d}\u00a0s"
     hours, minutes = divmod(minutes, 60)
     day = "d" if reader().language == "en" else "j"
     return f"{hours}\u00a0h {minutes:02d}" if hours < 48 else f"{hours // 24}\u00a0{day} {hours % 24}\u00a0h"
+
+
+@lru_cache(maxsize=1024)
+def _tenths(seconds: float, language: str) -> str:  # noqa: ARG001 -- the comma is this language's
+    return str(format_decimal(Decimal(str(seconds))))

@@ -7,15 +7,12 @@ from urllib.parse import urlencode
 
 from flask import url_for
 
-from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.explorer import Explorer, Pair, pairs
 from portal.domain.work import utc_now
 from portal.queries.columns import COLUMNS, cell, parse_columns
 from portal.queries.exports import Book, ExportFormat
 from portal.queries.frozen import frozen
 
-COLUMN_KEYS = sorted({key for spec in CATALOGUE.values() for key in spec.required})
-"""Metadata keys that the catalogue requires of some event: what the picker offers."""
 EXPORTS = {Book.LOG: "exports.system_logs", Book.TRANSACTION_LOG: "exports.transactions"}
 
 
@@ -36,7 +33,6 @@ class Tools:
     csv_href: str
     ndjson_href: str
     columns: Sequence[Column]
-    column_keys: Sequence[str]
     hidden: Sequence[Pair]
 
     @staticmethod
@@ -58,7 +54,6 @@ def tools(explorer: Explorer, book: Book, search: Any, args: Any) -> Tools:
         csv_href=_export(book, ExportFormat.CSV, whole),
         ndjson_href=_export(book, ExportFormat.NDJSON, whole),
         columns=[Column(key, _without_column(explorer, keys, key)) for key in keys],
-        column_keys=COLUMN_KEYS,
         hidden=pairs(),
     )
 

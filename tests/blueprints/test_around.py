@@ -37,9 +37,9 @@ def test_a_row_leads_to_its_neighbours_whatever_was_looked_for(admin: Browser, s
     back = re.search(r'href="([^"]+)">Revenir à la recherche filtrée', admin.text)
     assert back is not None
     assert unescape(back[1]).startswith(f"{LOGS}?")
-    more = re.search(r'href="([^"]+)" hx-get="([^"]+)"[^>]*><svg[^>]*><use[^>]*></svg>Encore plus a', admin.text)
+    more = re.search(r'href="([^"]+)" data-get="([^"]+)"[^>]*><svg[^>]*><use[^>]*></svg>Encore plus a', admin.text)
     assert more is not None
-    admin.get(unescape(more[2]), headers={"HX-Request": "true"})
+    admin.get(unescape(more[2]), headers={"X-Fragment": "true"})
     assert shown(admin) == ids[5:26][::-1]
     assert "Filtres mis de côté :" in admin.words
     admin.get(f"{LOGS}/{ids[20]}")

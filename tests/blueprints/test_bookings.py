@@ -99,8 +99,8 @@ def test_somebody_finds_books_pays_and_is_confirmed(
 
 def asked_by_itself(page: Browser, booking_id: object) -> tuple[int, str | None]:
     """What the page after a payment is told when it asks again: whether to load itself anew."""
-    answer = page.client.get(f"{MINE}/{booking_id}/return", headers={"HX-Request": "true"})
-    return answer.status_code, answer.headers.get("HX-Refresh")
+    answer = page.client.get(f"{MINE}/{booking_id}/return", headers={"X-Fragment": "true"})
+    return answer.status_code, answer.headers.get("X-Reload")
 
 
 def test_the_creators_share_arrives_and_the_platform_keeps_its_fee(

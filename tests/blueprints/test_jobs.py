@@ -86,10 +86,10 @@ def test_a_job_that_runs_is_not_started_twice(admin: Browser, ran: Any) -> None:
 
 def test_progress_asks_for_the_page_again_when_the_run_has_ended(admin: Browser, ran: Any) -> None:
     running = ran("process-payouts", state=RunState.RUNNING, ended_at=None, done=3, total=12)
-    assert "HX-Refresh" not in admin.get(f"{PAYOUTS}/progress").headers
+    assert "X-Reload" not in admin.get(f"{PAYOUTS}/progress").headers
     assert running.id
     ran("roll-up-logs")
-    assert admin.get(f"{JOBS}/roll-up-logs/progress").headers["HX-Refresh"] == "true"
+    assert admin.get(f"{JOBS}/roll-up-logs/progress").headers["X-Reload"] == "true"
 
 
 def test_a_failed_run_shows_its_error_and_stack(admin: Browser, ran: Any) -> None:

@@ -19,7 +19,7 @@ LOGS = "/dashboard/admin/system-logs"
 MONEY = "/dashboard/admin/logs"
 API = "/api/admin/system-logs"
 HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
-FRAGMENT = {"HX-Request": "true"}
+FRAGMENT = {"X-Fragment": "true"}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def admin(browser: Browser, factory: Factory) -> Browser:
 
 def asked_for(browser: Browser, part: str, page: str = LOGS) -> str:
     """The address that the page asks for after its rows."""
-    found = re.search(rf'hx-get="({page}/{part}[^"]*)"', browser.text)
+    found = re.search(rf'data-get="({page}/{part}[^"]*)"', browser.text)
     assert found is not None
     return unescape(found[1])
 
@@ -64,7 +64,7 @@ def test_without_javascript_a_link_draws_the_chart_in_the_page(admin: Browser, s
     admin.get(f"{LOGS}?actor=SYSTEM")
     followed(admin, "Afficher l’histogramme")
     assert '<svg class="bars"' in admin.text
-    assert 'hx-get="' + LOGS + "/histogram" not in admin.text
+    assert 'data-get="' + LOGS + "/histogram" not in admin.text
     links = re.findall(r'<tr data-from="[^"]+" data-to="[^"]+"><td[^>]*><a href="([^"]+)"', admin.text)
     counts = []
     for href in (unescape(link) for link in links):
@@ -129,7 +129,7 @@ def test_the_book_of_money_has_its_chart_boxes_and_count(admin: Browser, session
     assert [count_of(admin, value) for value in ("PAYOUT", "PAYMENT", "REFUND")] == ["20", "10", "0"]
     assert [count_of(admin, value) for value in ("PAYOUT_*", "PAYOUT_PAID")] == ["20", "10"]
     admin.get(f"{MONEY}?entityType=PAYOUT&chart=on")
-    assert "hx-get" not in admin.text.partition('class="panel"')[2].partition("</section>")[0]
+    assert "data-get" not in admin.text.partition('class="panel"')[2].partition("</section>")[0]
     assert count_of(admin, "PAYMENT") == "10"
     links = re.findall(r'<tr data-from="[^"]+" data-to="[^"]+"><td[^>]*><a href="([^"]+)"', admin.text)
     assert sum(rows_at(admin, unescape(link)) for link in links) == 20
@@ -242,13 +242,13 @@ def test_ten_thousand_and_more_are_counted_on_demand(
     write_money(session, [Money(entity_id=f"p-{n}") for n in range(33)])
     for page, query in ((LOGS, "q=numéro"), (MONEY, "entityType=PAYOUT")):
         admin.get(f"{page}?{query}")
-        found = re.search(rf'hx-get="({page}/count[^"]*)"', admin.text)
+        found = re.search(rf'data-get="({page}/count[^"]*)"', admin.text)
         assert found is not None
         admin.get(unescape(found[1]), headers=FRAGMENT)
         assert "20+ résultats" in admin.words
-        exact = re.search(r'hx-get="([^"]+)"', admin.text)
+        exact = re.search(r'data-get="([^"]+)"', admin.text)
         assert exact is not None
-        plain = re.search(r'href="([^"]+)" hx-get', admin.text)
+        plain = re.search(r'href="([^"]+)" data-get', admin.text)
         assert plain is not None
         for way in (exact[1], plain[1]):
             admin.get(unescape(way))

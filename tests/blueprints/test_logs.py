@@ -162,7 +162,7 @@ def test_the_fragment_narrows_the_search_it_was_opened_from(admin: Browser, sess
 
 def test_a_fragment_is_also_asked_for_by_header(admin: Browser, session: Session) -> None:
     [row] = write(session, [Event()])
-    assert "<html" not in admin.get(f"{LOGS}/{row}", headers={"HX-Request": "true"}).text
+    assert "<html" not in admin.get(f"{LOGS}/{row}", headers={"X-Fragment": "true"}).text
     assert "<html" in admin.get(f"{LOGS}/{row}").text
 
 

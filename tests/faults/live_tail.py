@@ -107,7 +107,7 @@ class Follower:
     def poll(self) -> int:
         """Ask once; how many rows came."""
         began = time.monotonic()
-        answer = self.browser.client.get(f"{self.href}&after={self.after}", headers={"HX-Request": "true"})
+        answer = self.browser.client.get(f"{self.href}&after={self.after}", headers={"X-Fragment": "true"})
         assert answer.status_code == 200, answer.text
         self.slowest = max(self.slowest, time.monotonic() - began)
         self.polls += 1

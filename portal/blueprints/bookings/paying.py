@@ -105,8 +105,8 @@ def returned(booking_id: UUID) -> str | BaseResponse:
     """What is known after a payment; asks again by itself until Stripe's webhook has confirmed it."""
     found = own_booking_or_404(booking_id)
     declined, waits = _last_decline(found), found.booking.status == "PENDING"
-    if request.headers.get("HX-Request"):
-        return Response(status=204, headers={} if waits and not declined else {"HX-Refresh": "true"})
+    if request.headers.get("X-Fragment"):
+        return Response(status=204, headers={} if waits and not declined else {"X-Reload": "true"})
     if not waits:
         return redirect(url_for("bookings.detail", booking_id=booking_id))
     return render_template("bookings/return.html", booking=found.booking, offer=found.offer, declined=declined)

@@ -55,7 +55,7 @@ def progress(name: str) -> Response:
     running = _running(job_search.job_runs(reading(), schedule_or_404(name).name))
     response = make_response(render_template("jobs/_progress.html", running=running, **_shown()))
     if running is None:
-        response.headers["HX-Refresh"] = "true"
+        response.headers["X-Reload"] = "true"
     return response
 
 

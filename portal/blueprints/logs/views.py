@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import abort, render_template, request
 
-from portal.audit.catalogue import CATALOGUE
 from portal.blueprints.access import READERS, requires
 from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
@@ -51,7 +50,6 @@ def index() -> str:
         culprits=EXPLORER.culprits(LogSearch, reading_books()) if empty else [],
         hidden=hidden(*SHOWN),
         values={name: request.args.get(name) for name in SHOWN},
-        types_known=_suggestions(),
         kept_by_boxes=kept_by_boxes,
         opened=opened,
         live=live_of(search, place),
@@ -73,7 +71,7 @@ def detail(row_id: str) -> str:
     entry = find_log(reading(), number) if number is not None else None
     if entry is None:
         abort(404)
-    if request.args.get("partial") or (request.headers.get("HX-Request") and not asks_for_more()):
+    if request.args.get("partial") or (request.headers.get("X-Fragment") and not asks_for_more()):
         return render_template("logs/_detail.html", **_detail(entry))
     return render_template("logs/detail.html", **_detail(entry), **_surroundings(entry))
 
@@ -112,8 +110,3 @@ def _opened() -> int | None:
     if given and number is None:
         raise BadParameter("open", given, "le numéro d’un événement")
     return number
-
-
-def _suggestions() -> list[str]:
-    starts = {f"{name.partition('_')[0]}_*" for name in CATALOGUE}
-    return sorted(starts) + sorted(CATALOGUE)

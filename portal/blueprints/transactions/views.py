@@ -19,7 +19,7 @@ from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
 from portal.queries.siblings import transaction_siblings, transactions_around
 from portal.queries.transaction_entry import TransactionEntry, find_transaction, transactions_of_request
-from portal.queries.transaction_search import FILTERS, TransactionEventType, TransactionSearch
+from portal.queries.transaction_search import FILTERS, TransactionSearch
 from portal.unit_of_work import reading, reading_books
 
 SHOWN = tuple(name for name in FILTERS if name not in {"eventType", "entityType"})
@@ -44,7 +44,6 @@ def index() -> str:
         culprits=EXPLORER.culprits(TransactionSearch, reading_books()) if empty else [],
         hidden=hidden(*SHOWN),
         values={name: request.args.get(name) for name in SHOWN},
-        types=_suggestions(),
         kept_by_boxes=kept_by_boxes,
         opened=opened,
         views=menu_of(Book.TRANSACTION_LOG),
@@ -65,7 +64,7 @@ def detail(row_id: str) -> str:
     entry = find_transaction(reading(), number) if number is not None else None
     if entry is None:
         abort(404)
-    if request.args.get("partial") or request.headers.get("HX-Request"):
+    if request.args.get("partial") or request.headers.get("X-Fragment"):
         return render_template("transactions/_detail.html", **_detail(entry))
     others = [row for row in transactions_of_request(reading_books(), entry.request_id) if row.id != entry.id]
     after, before = transactions_around(reading_books(), entry)
@@ -100,8 +99,3 @@ def _opened() -> int | None:
     if given and number is None:
         raise BadParameter("open", given, "le numéro d’un événement")
     return number
-
-
-def _suggestions() -> list[str]:
-    starts = {f"{kind.partition('_')[0]}_*" for kind in TransactionEventType}
-    return sorted(starts) + [kind.value for kind in TransactionEventType]

@@ -68,6 +68,10 @@ document.addEventListener("click", (event) => {
   if ((found = hit("[data-copy]"))) copy(found);
   else if ((found = hit("[data-theme-choice]"))) { event.preventDefault(); setTheme(found); }
   else if ((found = hit("[data-dismiss]"))) found.closest(".notice").remove();
+  else if ((found = hit("a[data-get]"))) {
+    event.preventDefault();
+    ask(found.closest(found.dataset.into), found.dataset).then((worked) => { if (!worked) location.assign(found.href); });
+  }
   else if (hit("[data-help]")) { closeMenus(); help.showModal(); }
   else if (dialog.open && (found = hit("[data-dialog-close]"))) { event.preventDefault(); dialog.close(); }
   else if ((found = hit("[data-dialog-close]")) && found.closest("dialog")) found.closest("dialog").close();
@@ -115,17 +119,11 @@ setInterval(() => {
   for (const time of document.querySelectorAll("time[data-relative]")) time.textContent = ago(new Date(time.dateTime));
 }, 30000);
 
-// htmx: the old content stays, dimmed; three failures in a row and the page says that it is old.
+// Parts that arrive by themselves: data-get asks at once, every so many seconds with data-every; on a link, when it is
+// pressed, for the place that data-into names. data-swap: the place itself ("outer") or nothing ("none") instead of its
+// content; data-select: this part of the answer. The old content stays, dimmed; after three failures the page says its age.
 let failures = 0, fresh = Date.now();
 const stale = document.getElementById("stale");
-document.addEventListener("htmx:configRequest", (event) => {
-  const token = document.querySelector('meta[name="csrf-token"]');
-  if (token && event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = token.content;
-});
-document.addEventListener("htmx:beforeRequest", (event) => {
-  event.detail.target.setAttribute("aria-busy", "true");
-  event.detail.target.dataset.busyText ||= announcer.dataset.loading;
-});
 const polled = (worked) => {
   if (worked) { failures = 0; fresh = Date.now(); stale.hidden = true; return; }
   failures += 1;
@@ -134,11 +132,40 @@ const polled = (worked) => {
   age.dateTime = new Date(fresh).toISOString(); age.textContent = ago(fresh); age.setAttribute("data-relative", "");
   stale.hidden = false;
 };
-document.addEventListener("htmx:afterRequest", (event) => {
-  event.detail.target.removeAttribute("aria-busy");
-  polled(event.detail.successful);
-});
 document.addEventListener("portal:polled", (event) => polled(event.detail));
+const fill = (place, html, { swap, select }) => {
+  if (swap === "none") return;
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  const parts = select ? [holder.content.querySelector(select)] : [...holder.content.childNodes];
+  const changed = [...place.querySelectorAll("input")].filter((box) => box.checked !== box.defaultChecked);
+  if (swap === "outer") place.replaceWith(...parts); else place.replaceChildren(...parts);
+  for (const { id, checked } of changed) { const box = document.getElementById(id); if (box) box.checked = checked; }
+  document.dispatchEvent(new Event("portal:filled"));
+};
+const ask = async (place, { get, ...how }) => {
+  place.setAttribute("aria-busy", "true");
+  place.dataset.busyText ||= announcer.dataset.loading;
+  let worked = false;
+  try {
+    const answer = await fetch(get, { headers: { "X-Fragment": "true" } });
+    if (answer.headers.has("X-Reload")) { location.reload(); return true; }
+    worked = answer.ok && !answer.redirected;
+    if (worked) fill(place, await answer.text(), how);
+  } catch { worked = false; }
+  place.removeAttribute("aria-busy");
+  polled(worked);
+  return worked;
+};
+const begin = (place) => {
+  place.dataset.begun = "";
+  const again = async () => { await ask(place, place.dataset); if (place.isConnected) wait(); };
+  const wait = () => setTimeout(again, place.dataset.every * 1000);
+  if (place.dataset.every) wait(); else ask(place, place.dataset);
+};
+const beginAll = () => document.querySelectorAll("[data-get]:not(a, [data-begun])").forEach(begin);
+document.addEventListener("portal:filled", beginAll);
+beginAll();
 
 // Keyboard. Silent while typing, with modifiers, and where preferences switch it off. No key changes anything.
 const rows = () => [...document.querySelectorAll("table[data-rows] > tbody > tr")].filter((row) => row.querySelector("a[href]"));

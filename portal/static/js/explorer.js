@@ -14,7 +14,7 @@ const openRow = async (link) => {
   if (!detail?.classList.contains("detail")) {
     link.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(link.dataset.expand, { headers: { "HX-Request": "true" } });
+      const answer = await fetch(link.dataset.expand, { headers: { "X-Fragment": "true" } });
       if (!answer.ok || answer.redirected) { location.assign(link.href); return; }
       detail = document.createElement("tr");
       detail.className = "detail";
@@ -22,7 +22,6 @@ const openRow = async (link) => {
       cell.colSpan = columns(row);
       cell.innerHTML = await answer.text();
       row.after(detail);
-      globalThis.htmx?.process(cell);
     } catch { location.assign(link.href); return; } finally { link.removeAttribute("aria-busy"); }
   }
   detail.hidden = false;
@@ -85,19 +84,10 @@ const wireCharts = (scope) => {
   for (const chart of scope.querySelectorAll("svg.bars[data-count]:not([data-wired])")) { chart.dataset.wired = ""; wireChart(chart); }
 };
 wireCharts(document);
-document.addEventListener("htmx:afterSettle", (event) => wireCharts(event.detail.elt.parentElement || document));
-
-// Boxes that were changed before their counts arrived stay as they are.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const place = event.detail.target;
-  if (!place.matches("[data-facets]")) return;
-  const changed = [...place.querySelectorAll("input")].filter((box) => box.checked !== box.defaultChecked);
-  place.addEventListener("htmx:afterSettle", () => {
-    for (const box of changed) { const now = document.getElementById(box.id); if (now) now.checked = box.checked; }
-  }, { once: true });
-});
+document.addEventListener("portal:filled", () => wireCharts(document));
 
 // Suggestions while a search is typed: a combobox over the search box. Without it the box is a box.
+// data-suggest-in: the box holds values of this field alone, such as type: of the language.
 const letters = (text) => [...text];
 const wire = (input) => {
   const list = document.createElement("ul");
@@ -109,6 +99,7 @@ const wire = (input) => {
   input.after(list);
   for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", list.id]])
     input.setAttribute(name, value);
+  const lead = input.dataset.suggestIn || "", plain = (text) => text.startsWith(lead) ? text.slice(lead.length) : text;
   let found = null, chosen = -1, timer = 0, asking = null;
   const close = () => {
     clearTimeout(timer); asking?.abort();
@@ -125,14 +116,16 @@ const wire = (input) => {
   const take = (place) => {
     const all = letters(input.value), text = found.items[place].text;
     const before = all.slice(0, found.start).join("") + text, after = all.slice(found.end).join("");
-    const space = text.endsWith(":") || after.startsWith(" ") || after.startsWith(")") ? "" : " ";
+    const space = lead || text.endsWith(":") || after.startsWith(" ") || after.startsWith(")") ? "" : " ";
     input.value = before + space + after;
     close();
     input.setSelectionRange(before.length + space.length, before.length + space.length);
     input.focus();
     ask();
   };
-  const show = (answer) => {
+  const show = ({ items, ...place }) => {
+    const [start, end] = [place.start, place.end].map((at) => Math.max(0, at - lead.length));
+    const answer = { start, end, items: items.map(({ text }) => ({ text: plain(text) })) };
     const typed = letters(input.value).slice(answer.start, answer.end).join("");
     found = { ...answer, items: answer.items.filter((item) => item.text !== typed) };
     list.replaceChildren(...found.items.map((item, n) => {
@@ -150,10 +143,10 @@ const wire = (input) => {
     clearTimeout(timer); asking?.abort();
     timer = setTimeout(async () => {
       const at = letters(input.value.slice(0, input.selectionStart)).length;
-      const query = new URLSearchParams({ q: input.value, at });
+      const typed = lead + input.value, query = new URLSearchParams({ q: typed, at: at + lead.length });
       asking = new AbortController();
       try {
-        const answer = await fetch(`${input.dataset.suggest}?${input.value.trim() ? query : ""}`, { signal: asking.signal });
+        const answer = await fetch(`${input.dataset.suggest}?${typed.trim() ? query : ""}`, { signal: asking.signal });
         if (answer.ok && !answer.redirected && document.activeElement === input) show(await answer.json()); else close();
       } catch (error) { if (error.name !== "AbortError") close(); }
     }, 120);
@@ -214,7 +207,7 @@ if (live && arrived) {
   // The place moves only with an answer that was read whole: whatever fails is asked for again.
   const ask = async () => {
     const separator = live.dataset.live.includes("?") ? "&" : "?";
-    const answer = await fetch(`${live.dataset.live}${separator}after=${encodeURIComponent(after)}`, { headers: { "HX-Request": "true" } });
+    const answer = await fetch(`${live.dataset.live}${separator}after=${encodeURIComponent(after)}`, { headers: { "X-Fragment": "true" } });
     if (answer.status === 400) { lost = true; stop(); return false; }
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     take(await answer.text());

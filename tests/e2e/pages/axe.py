@@ -14,14 +14,15 @@ OF_COLOUR = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 BEGIN = """(runOnly) => {
   const why = (node) => node.failureSummary.split("\\n").slice(1).join(" ").slice(0, 200);
   const told = (rule) => (node) => `${rule.id}: ${node.target.join(" ")} ${node.html.slice(0, 120)} ${why(node)}`;
+  const seen = () => document.querySelector("details.menu[open]") ?? document;
   globalThis.looking = new Promise((done) => setTimeout(done)).then(
-    () => axe.run(document, { runOnly, resultTypes: ["violations"], preload: false })).then(
+    () => axe.run(seen(), { runOnly, resultTypes: ["violations"], preload: false })).then(
     (found) => found.violations.flatMap((rule) => rule.nodes.map(told(rule))));
 }"""
 
 
 def begin(page: Any, rules: dict[str, Any] = EVERYTHING) -> None:
-    """Let axe look at the page as it stands, while another page can be looked at."""
+    """Let axe look at the page, or at the menu that covers it, while another page can be looked at."""
     if not page.evaluate("() => 'axe' in globalThis"):
         page.evaluate(SOURCE)
     page.evaluate(BEGIN, rules)

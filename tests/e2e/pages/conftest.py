@@ -1,5 +1,6 @@
 """One rich portal for this folder's tests: the demo's ninety days, and one of everything besides."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,7 +21,7 @@ from tests.demo.conftest import empty
 from tests.e2e.pages.gallery import Gallery
 from tests.e2e.pages.world import World
 from tests.factories import Factory
-from tests.portal_process import PortalProcess
+from tests.portal_process import ROOT, PortalProcess
 
 LOGS = 6_000
 
@@ -59,6 +60,9 @@ def world(
 
 
 @pytest.fixture(scope="package")
-def gallery() -> Gallery:
+def gallery() -> Iterator[Gallery]:
     """Where pictures go."""
-    return Gallery()
+    folder = os.environ.get("SCREENSHOTS")
+    gallery = Gallery(ROOT / folder if folder else None)
+    yield gallery
+    gallery.write_index()

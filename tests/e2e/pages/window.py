@@ -13,7 +13,7 @@ HEIGHT = 900
 NOTICE = """addEventListener("securitypolicyviolation",
   (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 SETTLED = """async () => {
-  while (document.querySelector("[aria-busy=true], .htmx-request")) await new Promise(requestAnimationFrame);
+  while (document.querySelector("[aria-busy=true]")) await new Promise(requestAnimationFrame);
 }"""
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 Act = Callable[[Any], None]
@@ -25,6 +25,7 @@ class Window:
     def __init__(self, context: Any, url: str, theme: str) -> None:
         self.context, self.url, self.theme = context, url, theme
         self.page = context.new_page()
+        self.debugger = context.new_cdp_session(self.page)
         self.wrong: list[str] = []
         self.allowed: int | None = None
         self.page.add_init_script(NOTICE)
@@ -68,18 +69,22 @@ class Pair:
     def __init__(self, light: Window, dark: Window) -> None:
         self.light, self.dark = light, dark
 
-    def open(self, path: str, status: int = 200, act: Act | None = None) -> None:
-        """Open an address, and do something there."""
+    def open(self, path: str, status: int = 200) -> None:
+        """Open an address."""
         for window in (self.light, self.dark):
             window.open(path, status)
-            if act is not None:
-                act(window.page)
-                window.settle()
-        if (n := self.light.page.locator("h1").count()) != 1:
-            self.light.wrong.append(f"{n} h1")
+
+    def act(self, act: Act, status: int = 200) -> None:
+        """Do something on the page, whose answer may be `status`."""
+        for window in (self.light, self.dark):
+            window.allowed = status
+            act(window.page)
+            window.settle()
 
     def look(self, also: Callable[[Window, int], None]) -> list[str]:
         """What is wrong with the page, and was since it was opened; `also` sees it at each width."""
+        if (n := self.light.page.locator("h1").count()) != 1:
+            self.light.wrong.append(f"{n} h1")
         for width in WIDTHS:
             for window in (self.light, self.dark):
                 window.resize(width)

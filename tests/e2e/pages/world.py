@@ -90,7 +90,7 @@ class World:
         self.cast, self.factory, self.portal = cast, factory, portal
         self._furnish()
         self.cookies = self._cookies()
-        self.values = cast.names | {name: self._one(query) for name, query in CHOSEN.items()}
+        self.values = cast.names | {name: self.one(query) for name, query in CHOSEN.items()}
         waiting = cast.session.scalars(text(WAITING.replace("limit 1", "limit 3")))
         self.values |= {f"waiting_{n}": payout for n, payout in enumerate(waiting)}
 
@@ -107,12 +107,13 @@ class World:
     def path(self, route: str, who: str) -> str:
         """A route's address with the objects that this person sees there."""
         place = route.partition(" ")[2]
-        values = self.values | {name: self._one(query) for name, query in OWN.get(who, {}).items()}
+        values = self.values | {name: self.one(query) for name, query in OWN.get(who, {}).items()}
         for name in re.findall("<(.+?)>", route if place in FITTING else ""):
-            values[name] = self._one(FITTING[place])
+            values[name] = self.one(FITTING[place])
         return self.cast.path(route, values) + QUERIES.get(place, "").format(**values)
 
-    def _one(self, query: str) -> Any:
+    def one(self, query: str) -> Any:
+        """The one value that a query finds."""
         found = self.cast.session.scalar(text(query))
         assert found is not None, query
         return found
@@ -126,6 +127,7 @@ class World:
         camille = session.scalars(select(Creator).where(Creator.handle == "camille-laurent")).one()
         sarah, claire = self._somebody("user@callastar.test"), self._somebody("admin@callastar.test")
         self.factory.payout(camille)
+        self.factory.payout(self.factory.creator(balance_minor=400_000, name="Anaïs Duval"), amount_minor=250_000)
         booking_of(self.factory, offer_of(self.factory, camille, title="Répétition générale"), sarah)
         for name, query in (("Erreurs de la semaine", "level=ERROR&from=now-7d"), ("Webhooks", "type=WEBHOOK_*")):
             view = SavedView(id=uuid7(), book=Book.LOG, name=name, name_key=name.casefold(), query=query)
@@ -141,7 +143,11 @@ class World:
             cookies[f"{who}, stale"] = self._stale(f"{who}@callastar.test")
             cookies[f"{who}, guarded"] = self._with_factor(role, confirmed=True)
             cookies[f"{who}, beginning"] = self._with_factor(role, confirmed=False)
-        return cookies
+        newcomers = self.factory.creator(account=False), self.factory.user()
+        return cookies | {
+            "creator, new": self.cookie(newcomers[0].email),
+            "user, new": self.cookie(newcomers[1].email),
+        }
 
     def cookie(self, email: str) -> str:
         """The session of somebody who has just signed in."""
