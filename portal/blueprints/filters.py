@@ -118,10 +118,15 @@ def duration_ms(milliseconds: float | timedelta | None) -> str:
         return f"{round(milliseconds)}\u00a0ms"
     seconds = milliseconds / 1000
     if seconds < 60:
-        return f"{format_decimal(Decimal(str(round(seconds, 1))))}\u00a0s"
+        return f"{_tenths(round(seconds, 1), reader().language)}\u00a0s"
     minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
         return f"{minutes}\u00a0min {rest:02d}\u00a0s"
     hours, minutes = divmod(minutes, 60)
     day = "d" if reader().language == "en" else "j"
     return f"{hours}\u00a0h {minutes:02d}" if hours < 48 else f"{hours // 24}\u00a0{day} {hours % 24}\u00a0h"
+
+
+@lru_cache(maxsize=1024)
+def _tenths(seconds: float, language: str) -> str:  # noqa: ARG001 -- the comma is this language's
+    return str(format_decimal(Decimal(str(seconds))))

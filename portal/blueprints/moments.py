@@ -66,11 +66,12 @@ def _from_now(value: datetime, who: Reader) -> str:
     return _TOLD[told]
 
 
-def stamp(value: datetime) -> Markup:
-    """A moment of a list as components/time.html marks one up: to the second, the rest in its title."""
+def stamp(value: datetime, to: str = "s") -> Markup:
+    """A moment of a list as components/time.html marks one up, to the "s" or "ms"; the rest in its title."""
     who = reader()
     full = _here(value, who)
-    marked = f'<time datetime="{iso(value)}" title="{full} · {_from_now(value, who)}">{full[:-4]}</time>'
+    shown = full if to == "ms" else full[:-4]
+    marked = f'<time datetime="{iso(value)}" title="{full} · {_from_now(value, who)}">{shown}</time>'
     return Markup(marked)  # noqa: S704 -- digits and Babel's words
 
 

@@ -45,7 +45,7 @@ STRIPE_NAMES = ("stripe_payment_intent_id", "stripe_refund_id", "stripe_dispute_
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What is known of one thing, up to MOST rows a book; `older` is where the rest of a longer life begins.
+    """What is known of one thing, up to `most` rows a book; `older` is where the rest of a longer life begins.
 
     Steps, and why a payout stopped, are told with the newest rows only.
     """
@@ -57,6 +57,7 @@ class Trace:
     payout: PayoutDetail | None
     failure: TraceFailure | None
     older: Cursor | None
+    most: int
 
     @property
     def lasted(self) -> timedelta | None:
@@ -79,7 +80,7 @@ def trace_kind(word: str) -> TraceKind | None:
 
 
 def find_trace(
-    session: Session, kind: TraceKind, given: str, *, now: datetime, cursor: Cursor | None = None
+    session: Session, kind: TraceKind, given: str, *, now: datetime, cursor: Cursor | None = None, most: int = MOST
 ) -> Trace | None:
     """The trace of a thing, or None when neither it nor any row about it exists. Raises BadParameter when slow."""
     if len(given) > 200 or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in given):
@@ -89,7 +90,7 @@ def find_trace(
     payout = find_payout(session, key) if kind is TraceKind.PAYOUT and key else None
     entity = payout or _entity(session, kind, row_id, key)
     creator_id = str(payout.payout.creator_id) if payout else None
-    about = About(kind, row_id, creator_id, cursor.at if cursor else None)
+    about = About(kind, row_id, creator_id, cursor.at if cursor else None, most)
     with in_time(session, blame=("id", given)):
         items, older = _read(session, about, _stripe_objects(entity))
     if entity is None and not items:
@@ -97,7 +98,7 @@ def find_trace(
     newest = cursor is None
     steps = _steps(session, payout, entity, items, now) if newest else []
     failure = failure_of(payout, items) if payout and newest else None
-    return Trace(kind, row_id, items, steps, payout, failure, older)
+    return Trace(kind, row_id, items, steps, payout, failure, older, most)
 
 
 def _steps(
@@ -110,9 +111,10 @@ def _steps(
 def _read(session: Session, about: About, objects: set[str]) -> tuple[list[TraceItem], Cursor | None]:
     """The rows of all three books in their order, none older than where the first of them is cut."""
     logs, transactions = book_rows(session, about)
-    events = stripe_rows(session, _event_ids(about, logs, transactions), objects, about.until)
-    ends = [rows[MOST].created_at for rows in (logs, transactions) if len(rows) > MOST]
-    ends += [row.received_at for row in events[MOST : MOST + 1]]
+    events = stripe_rows(session, _event_ids(about, logs, transactions), objects, about)
+    most = about.most
+    ends = [rows[most].created_at for rows in (logs, transactions) if len(rows) > most]
+    ends += [row.received_at for row in events[most : most + 1]]
     end = max(ends, default=None)
     if end == max([row.created_at for row in logs] + [row.created_at for row in transactions], default=None):
         end = None  # more rows of one instant than fit: what does not is let go, or paging would never end

@@ -65,12 +65,16 @@ LONGEST_REQUEST = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The rows of one thing, up to `until`; `creator_id` keeps out what a job's run did for other creators."""
+    """The rows of one thing, up to `until`, at most so many of a book.
+
+    `creator_id` keeps out what a job's run did for other creators.
+    """
 
     kind: TraceKind
     id: str
     creator_id: str | None = None
     until: datetime | None = None
+    most: int = MOST
 
 
 def book_rows(session: Session, about: About) -> tuple[Sequence[LogEntry], Sequence[TransactionEntry]]:
@@ -86,7 +90,7 @@ def book_rows(session: Session, about: About) -> tuple[Sequence[LogEntry], Seque
         if about.kind not in PEOPLE:
             logs += _logs(session, about, *_companions(Log, requests, near), *_no_other(about))
         money += _money(session, about, *_companions(TransactionLog, requests, near), *_not_anothers(about))
-    return _first(logs), _first(money)
+    return _first(logs, about.most), _first(money, about.most)
 
 
 def log_rows(session: Session, about: About) -> Sequence[LogEntry]:
@@ -113,27 +117,27 @@ def _money(session: Session, about: About, *wanted: ColumnElement[bool]) -> list
 def _newest(session: Session, book: Any, columns: Any, about: About, wanted: Sequence[ColumnElement[bool]]) -> Any:
     until = [] if about.until is None else [book.created_at <= about.until]
     query = select(*columns).where(*wanted, *until)
-    return session.execute(query.order_by(book.created_at.desc(), book.id.desc()).limit(MOST + 1)).all()
+    return session.execute(query.order_by(book.created_at.desc(), book.id.desc()).limit(about.most + 1)).all()
 
 
-def _first(rows: list[R]) -> Sequence[R]:
+def _first(rows: list[R], most: int) -> Sequence[R]:
     """Each row once, newest first."""
     once = {row.id: row for row in rows}.values()
-    return sorted(once, key=lambda row: (row.created_at, row.id), reverse=True)[: MOST + 1]
+    return sorted(once, key=lambda row: (row.created_at, row.id), reverse=True)[: most + 1]
 
 
 def stripe_rows(
-    session: Session, ids: Collection[str], objects: Collection[str], until: datetime | None
+    session: Session, ids: Collection[str], objects: Collection[str], about: About
 ) -> Sequence[StripeEvent]:
     """Stripe's events that rows name, and those about one of Stripe's objects, without their bodies."""
     if not ids and not objects:
         return []
-    about = or_(StripeEvent.id.in_(ids), StripeEvent.object_id.in_(objects))
-    query = select(StripeEvent).options(defer(StripeEvent.payload)).where(about)
-    if until is not None:
-        query = query.where(StripeEvent.received_at <= until)
+    wanted = or_(StripeEvent.id.in_(ids), StripeEvent.object_id.in_(objects))
+    query = select(StripeEvent).options(defer(StripeEvent.payload)).where(wanted)
+    if about.until is not None:
+        query = query.where(StripeEvent.received_at <= about.until)
     return session.scalars(
-        query.order_by(StripeEvent.received_at.desc(), StripeEvent.id.desc()).limit(MOST + 1)
+        query.order_by(StripeEvent.received_at.desc(), StripeEvent.id.desc()).limit(about.most + 1)
     ).all()
 
 

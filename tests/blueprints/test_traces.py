@@ -355,6 +355,21 @@ def test_a_long_trace_keeps_its_newest_rows_and_says_so(signed_in: Browser, sess
     assert signed_in.get(f"{TRACES}/booking/b-1?cursor=x").status_code == 400
 
 
+def test_who_goes_on_for_ever_is_shown_fifty_rows_at_a_time(signed_in: Browser, session: Session) -> None:
+    events = [Event(details={"creatorId": "c-1"}, at=NOON + timedelta(seconds=n)) for n in range(120)]
+    ids, seen = write(session, events), []
+    address = f"{TRACES}/creator/c-1"
+    for rows in (50, 50, 20):
+        signed_in.get(address)
+        shown = [int(row) for row in re.findall(r'data-row-id="(\d+)"', signed_in.text)]
+        assert len(shown) == rows
+        seen = shown + seen
+        older = re.search(r'rel="next" href="([^"]+)"', signed_in.text)
+        address = older[1] if older else ""
+    assert (seen, address) == (ids, "")
+    assert len(trace_of(session, "creator", "c-1").items) == 120
+
+
 def test_metadata_in_a_trace_is_never_run(signed_in: Browser, session: Session) -> None:
     write(
         session,

@@ -11,10 +11,13 @@ from portal.queries.parameters import one, refuse_unknown
 from portal.queries.payout_search import recent_payouts
 from portal.queries.trace import Trace, find_trace, trace_kind
 from portal.queries.trace_compare import compare as compare_traces
-from portal.queries.trace_rows import TraceKind
+from portal.queries.trace_rows import MOST, TraceKind
 from portal.unit_of_work import reading
 
 SUGGESTED = 12
+LONG = (TraceKind.CREATOR, TraceKind.USER, TraceKind.JOB_RUN)
+FEW = 50
+"""Rows of a book on a page about what goes on for ever, or was about many."""
 EXPECTED = "un type et un identifiant, comme payout:01234567-89ab-7cde-8f01-23456789abcd"
 
 
@@ -24,7 +27,8 @@ def show(kind: str, id: str) -> str:
     """Both books and Stripe's events about one thing, in order."""
     refuse_unknown(request.args, ("cursor",))
     wanted, cursor = trace_kind(kind), parse_cursor(one(request.args, "cursor"))
-    trace = find_trace(reading(), wanted, id, now=utc_now(), cursor=cursor) if wanted else None
+    most = FEW if wanted in LONG else MOST
+    trace = find_trace(reading(), wanted, id, now=utc_now(), cursor=cursor, most=most) if wanted else None
     if trace is None:
         abort(404)
     return render_template(
@@ -34,7 +38,7 @@ def show(kind: str, id: str) -> str:
         kind_label=KIND_LABELS[trace.kind],
         steps=[words.shown_step(step) for step in trace.steps],
         runs=words.runs(trace.items),
-        row_href=words.row_href,
+        row_href=words.row_hrefs(),
         gap=words.gap,
         books=words.BOOK_LABELS,
         facts=words.facts(trace),

@@ -1,11 +1,12 @@
 """What a trace's page says: its title, its steps as the timeline shows them, its rows with their links."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
+from urllib.parse import quote
 
 from flask import url_for
 from flask_babel import gettext, lazy_gettext
@@ -141,16 +142,19 @@ def runs(items: Sequence[TraceItem]) -> list[Run]:
     return found
 
 
-def _said(item: TraceItem) -> tuple[Any, ...]:
-    return item.book, item.type, item.level, item.actor, item.actor_id, item.message, item.status
-
-
-def row_href(item: TraceItem) -> str | None:
+def row_href(item: TraceItem) -> str:
     """The permanent page of a row."""
-    if item.book == "stripe":
-        return url_for("traces.show", kind="event", id=item.id)
-    endpoint = "logs.detail" if item.book == "log" else "transactions.detail"
-    return url_for(endpoint, row_id=item.id)
+    return row_hrefs()(item)
+
+
+def row_hrefs() -> Callable[[TraceItem], str]:
+    """The permanent pages of many rows: what their addresses share is made once."""
+    starts = {
+        "log": url_for("logs.detail", row_id=0).removesuffix("0"),
+        "transaction_log": url_for("transactions.detail", row_id=0).removesuffix("0"),
+        "stripe": url_for("traces.show", kind="event", id=0).removesuffix("0"),
+    }
+    return lambda item: f"{starts[item.book]}{quote(str(item.id))}"
 
 
 def gap(item: TraceItem) -> str | None:
