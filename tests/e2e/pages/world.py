@@ -138,30 +138,24 @@ class World:
         session.commit()
 
     def _cookies(self) -> dict[str, str]:
-        """Everybody, signed in just now; others who did so long ago; others with a second factor."""
-        cookies = {who: self.cookie(f"{who}@callastar.test") for who, role in ROLES.items() if role}
-        self._let_pass("true", "+ interval '1 hour'")
-        for who, role in ((who, role) for who, role in ROLES.items() if role):
-            cookies[f"{who}, stale"] = self._stale(f"{who}@callastar.test")
+        """Everybody, signed in just now; others who did so long ago; others with a second factor; newcomers."""
+        roles = {who: role for who, role in ROLES.items() if role}
+        cookies = {f"{who}, stale": self.cookie(f"{who}@callastar.test") for who in roles}
+        self._let_pass("true", "- interval '1 hour'")
+        for who, role in roles.items():
+            cookies[who] = self.cookie(f"{who}@callastar.test")
             cookies[f"{who}, guarded"] = self._with_factor(role, confirmed=True)
             cookies[f"{who}, beginning"] = self._with_factor(role, confirmed=False)
-        newcomers = self.factory.creator(account=False), self.factory.user()
-        return cookies | {
-            "creator, new": self.cookie(newcomers[0].email),
-            "user, new": self.cookie(newcomers[1].email),
-        }
+        newcomers = {"creator, new": self.factory.creator(account=False), "user, new": self.factory.user()}
+        cookies |= {who: self.cookie(somebody.email) for who, somebody in newcomers.items()}
+        self._let_pass("confirmed_at > now() - interval '30 minutes'", "+ interval '1 hour'")
+        return cookies
 
     def cookie(self, email: str) -> str:
         """The session of somebody who has just signed in."""
         cookie = Browser(self.cast.app).sign_in(email).client.get_cookie("session")
         assert cookie is not None
         return cookie.value
-
-    def _stale(self, email: str) -> str:
-        """The session of somebody who signed in an hour ago."""
-        cookie = self.cookie(email)
-        self._let_pass("confirmed_at < now()", "- interval '1 hour'")
-        return cookie
 
     def _let_pass(self, whose: str, span: str) -> None:
         query = f"update user_session set confirmed_at = now() {span} where {whose}"
