@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session, aliased
 from portal.models import Booking as Booking
 from portal.models import BookingStatus as BookingStatus
 from portal.models import CallOffer, Creator, Payment, PaymentStatus, Refund, User
+from portal.queries.overdue import overdue_ids
 from portal.queries.paging import Order, Page, cut_page, parse_cursor, parse_limit, parse_uuid
-from portal.queries.parameters import Arguments, many, member, one, refuse_unknown
+from portal.queries.parameters import Arguments, flag, many, member, one, refuse_unknown
 from portal.queries.payment_search import WENT_THROUGH, Buyer, Seller
+from portal.queries.sale_rows import payments_of, refunds_of
 from portal.queries.time_range import TimeRange, parse_time_range
 
-PARAMETERS = frozenset({"status", "creatorId", "userId", "from", "to", "tz", "q", "cursor", "limit"})
+PARAMETERS = frozenset({"status", "creatorId", "userId", "overdue", "from", "to", "tz", "q", "cursor", "limit"})
 
 _newest = (
     select(Payment).where(Payment.booking_id == Booking.id).order_by(Payment.n.desc(), Payment.id.desc()).limit(1)
@@ -79,7 +81,9 @@ class Total:
 class AllBookings:
     """Bookings newest first; every field narrows, several statuses widen."""
 
+    now: datetime
     statuses: tuple[BookingStatus, ...] = ()
+    is_overdue: bool = False
     creator_id: UUID | None = None
     user_id: UUID | None = None
     period: TimeRange = field(default_factory=TimeRange)
@@ -92,7 +96,9 @@ class AllBookings:
         """The search that an address asks for; `tz` is the reader's zone. Raises BadParameter."""
         refuse_unknown(args, PARAMETERS)
         return cls(
+            now=now,
             statuses=tuple(member("status", value, BookingStatus) for value in many(args, "status")),
+            is_overdue=flag(args, "overdue"),
             creator_id=parse_uuid("creatorId", one(args, "creatorId")),
             user_id=parse_uuid("userId", one(args, "userId")),
             period=parse_time_range(args, now=now, tz=tz),
@@ -124,6 +130,8 @@ class AllBookings:
         found = list(self.period.conditions(Booking.created_at))
         if self.statuses:
             found.append(Booking.status.in_(self.statuses))
+        if self.is_overdue:
+            found.append(Booking.id.in_(overdue_ids("booking", now=self.now)))
         if self.creator_id:
             found.append(CallOffer.creator_id == self.creator_id)
         if self.user_id:
@@ -187,19 +195,6 @@ def find_booked(session: Session, booking_id: UUID) -> BookedDetail | None:
     booked = Booked(*row)
     payments, refunds = payments_of(session, booking_id), refunds_of(session, booking_id)
     return BookedDetail(booked, session.get_one(Creator, booked.offer.creator_id), payments, refunds)
-
-
-def payments_of(session: Session, booking_id: UUID) -> Sequence[Payment]:
-    """A booking's payments in the order they were begun."""
-    query = select(Payment).where(Payment.booking_id == booking_id).order_by(Payment.n, Payment.id)
-    return session.scalars(query.execution_options(populate_existing=True)).all()
-
-
-def refunds_of(session: Session, booking_id: UUID) -> Sequence[Refund]:
-    """What was asked back of a booking's payments, oldest first."""
-    query = select(Refund).join(Payment, Payment.id == Refund.payment_id).where(Payment.booking_id == booking_id)
-    query = query.order_by(Refund.created_at, Refund.id)
-    return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
 def count_bookings(session: Session) -> dict[BookingStatus, int]:

@@ -14,12 +14,15 @@ from portal.models import Booking, CallOffer, Creator, Payment
 from portal.models import Dispute as Dispute
 from portal.models import Refund as Refund
 from portal.models import RefundStatus as RefundStatus
+from portal.queries.overdue import overdue_ids
 from portal.queries.paging import BadParameter, Order, Page, cut_page, parse_cursor, parse_limit
 from portal.queries.parameters import Arguments, flag, many, member, one, refuse_unknown
 from portal.queries.payment_search import Buyer, Seller, mentions
 from portal.queries.time_range import TimeRange, parse_time_range
 
-PARAMETERS = frozenset({"kind", "status", "open", "from", "to", "tz", "q", "cursor", "limit"})
+PARAMETERS = frozenset({"kind", "status", "open", "overdue", "from", "to", "tz", "q", "cursor", "limit"})
+TO_ANSWER = ("needs_response", "warning_needs_response")
+"""Disputes that are ours to answer: then the bank reviews them."""
 DISPUTE_STATUSES = (
     "needs_response",
     "under_review",
@@ -63,9 +66,11 @@ class Complaint:
 class ComplaintSearch:
     """Refunds or disputes, newest first; every field narrows, several statuses widen."""
 
+    now: datetime
     kind: Kind = Kind.REFUNDS
     statuses: tuple[str, ...] = ()
     is_open: bool = False
+    is_overdue: bool = False
     period: TimeRange = field(default_factory=TimeRange)
     text: str = ""
     order: Order = field(default_factory=Order)
@@ -77,9 +82,11 @@ class ComplaintSearch:
         refuse_unknown(args, PARAMETERS)
         kind = member("kind", one(args, "kind") or Kind.REFUNDS, Kind)
         return cls(
+            now=now,
             kind=kind,
             statuses=tuple(_status(kind, value) for value in many(args, "status")),
             is_open=flag(args, "open"),
+            is_overdue=flag(args, "overdue"),
             period=parse_time_range(args, now=now, tz=tz),
             text=one(args, "q") or "",
             order=Order(parse_cursor(one(args, "cursor"), UUID)),
@@ -123,6 +130,8 @@ class ComplaintSearch:
         if self.is_open:
             waits = Refund.status == RefundStatus.PENDING
             found.append(waits if self.kind is Kind.REFUNDS else Dispute.closed_at.is_(None))
+        if self.is_overdue:
+            found.append(self._model.id.in_(overdue_ids(self.kind.removesuffix("s"), now=self.now)))
         if self.text:
             stripe_id = Refund.stripe_refund_id if self.kind is Kind.REFUNDS else Dispute.stripe_dispute_id
             found.append(or_(mentions(self.text), stripe_id == self.text))

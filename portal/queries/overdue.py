@@ -115,6 +115,12 @@ def count_overdue(session: Session, *, now: datetime) -> Mapping[str, int]:
     return {str(kind): int(n) for kind, n in rows}
 
 
+def overdue_ids(kind: str, *, now: datetime) -> Select[Any]:
+    """The ids of one kind of things with a late step, for a list of them."""
+    late = union_all(*_all(now)).subquery("late")
+    return select(late.c.id).where(late.c.kind == kind)
+
+
 TOLD = {"kind": "kind", "entity_id": "id", "step": "step", "since": "since"}
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
 from portal.models import Creator, Dispute, Log, LogHourType, LogLevel, Payout, PayoutStatus
+from portal.queries.complaint_search import TO_ANSWER
 from portal.queries.payout_search import is_stuck
 
 FAILED_WITHIN = timedelta(days=7)
@@ -45,7 +46,7 @@ def trouble(session: Session, *, now: datetime) -> Trouble:
     payouts = select(func.count().filter(failed), func.count().filter(is_stuck(now))).select_from(Payout)
     schedule = Creator.stripe_schedule_interval != "manual"
     people = select(func.count().filter(Creator.is_payout_blocked), func.count().filter(schedule))
-    open_ = Dispute.closed_at.is_(None), ~Dispute.status.endswith("under_review")
+    open_ = Dispute.closed_at.is_(None), Dispute.status.in_(TO_ANSWER)
     disputes = select(func.count(), func.min(Dispute.evidence_due_at)).select_from(Dispute).where(*open_)
     late, held, due = (
         query.subquery()

@@ -14,13 +14,13 @@ from portal.models import PayoutRoute as PayoutRoute
 from portal.models import PayoutStatus as PayoutStatus
 from portal.queries.paging import Order, Page, cut_page, parse_cursor, parse_limit, parse_uuid
 from portal.queries.parameters import Arguments, flag, many, member, one, refuse_unknown
-from portal.queries.time_range import TimeRange, parse_time_range
+from portal.queries.time_range import TimeRange, parse_start, parse_time_range
 
 UNSENT = timedelta(minutes=15)
 """How long an approved or sent payout may wait for Stripe's answer before somebody should look."""
 
 LATE_ARRIVAL = timedelta(days=2)
-PARAMETERS = frozenset({"status", "stuck", "creatorId", "from", "to", "tz", "q", "cursor", "limit"})
+PARAMETERS = frozenset({"status", "stuck", "creatorId", "from", "to", "changedFrom", "tz", "q", "cursor", "limit"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class PayoutSearch:
     stuck: bool = False
     creator_id: UUID | None = None
     period: TimeRange = field(default_factory=TimeRange)
+    changed_from: datetime | None = None
     text: str = ""
     order: Order = field(default_factory=Order)
     limit: int = 50
@@ -46,6 +47,7 @@ class PayoutSearch:
             stuck=flag(args, "stuck"),
             creator_id=parse_uuid("creatorId", one(args, "creatorId")),
             period=parse_time_range(args, now=now, tz=tz),
+            changed_from=parse_start(args, "changedFrom", now=now, tz=tz),
             text=one(args, "q") or "",
             order=Order(parse_cursor(one(args, "cursor"), UUID)),
             limit=parse_limit(one(args, "limit")),
@@ -73,6 +75,8 @@ class PayoutSearch:
         found = list(self.period.conditions(Payout.created_at))
         if self.statuses:
             found.append(Payout.status.in_(self.statuses))
+        if self.changed_from:
+            found.append(Payout.updated_at >= self.changed_from)
         if self.stuck:
             found.append(is_stuck(self.now))
         if self.creator_id:

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.models import Booking, CallOffer, Dispute, Payment, Refund
-from portal.queries.all_bookings import payments_of, refunds_of
 from portal.queries.payout_life import Step, StepState, with_elapsed
 from portal.queries.sale_life import SaleKey, life_of_booking, life_of_dispute, life_of_payment, life_of_refund
+from portal.queries.sale_rows import payments_of, refunds_of
 from portal.queries.trace_steps import Shown, TraceStep, last_of
 
 EVENTS: Mapping[StrEnum, str] = {

@@ -44,6 +44,12 @@ def parse_time_range(args: Arguments, *, now: datetime, tz: str) -> TimeRange:
     return TimeRange(start, end)
 
 
+def parse_start(args: Arguments, name: str, *, now: datetime, tz: str) -> datetime | None:
+    """When a range that only begins does, by the name of its parameter. Raises BadParameter."""
+    given = one(args, name)
+    return None if given is None else _moment(name, given, now, parse_zone(one(args, "tz")) or ZoneInfo(tz))
+
+
 def moments(now: datetime, tz: str) -> tuple[Callable[[str, str], datetime], Callable[[str, str], datetime]]:
     """How to read where a range starts, and where it ends, by the parameter's name and its text."""
     zone = ZoneInfo(tz)

@@ -9,8 +9,8 @@ from tests.faults.query_fuzz import Fuzzer, fuzz
 def test_fuzzed_searches_are_never_a_server_error_nor_endless(app: Flask, session: Session) -> None:
     outcome = fuzz(app, session, 300, seed=7)
     assert outcome.wrong == []
-    assert set(outcome.answers) == {200, 400}
-    assert min(outcome.answers.values()) > 50
+    assert set(outcome.answers) <= {200, 400, 404}
+    assert min(outcome.answers[200], outcome.answers[400]) > 50
 
 
 def test_a_seed_makes_the_same_searches_again() -> None:

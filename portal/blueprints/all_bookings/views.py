@@ -35,7 +35,7 @@ def index() -> str:
         page=page,
         totals=search.totals(reading()),
         tabs=_tabs(search),
-        hidden=hidden("status", "creatorId", "userId"),
+        hidden=hidden("status", "overdue", "creatorId", "userId"),
         creator=find_creator(reading(), search.creator_id) if search.creator_id else None,
         user_name=name_of(reading(), search.user_id) if search.user_id else None,
         now=utc_now(),

@@ -13,9 +13,10 @@ from portal.audit import writer
 from portal.blueprints.filters import money
 from portal.blueprints.jobs import words
 from portal.blueprints.moments import local_date, local_datetime, relative_time
+from portal.queries.complaint_search import TO_ANSWER
 from portal.queries.dashboard import LateJob, Waiting
 from portal.queries.job_search import JobRun
-from portal.queries.overview import Errors, ErrorType, Trouble
+from portal.queries.overview import FAILED_WITHIN, Errors, ErrorType, Trouble
 from portal.queries.webhook_health import InboxHealth
 
 FORGED = "WEBHOOK_SIGNATURE_VERIFICATION_FAILED"
@@ -65,7 +66,7 @@ def of_payouts(waiting: Sequence[Waiting], trouble: Trouble) -> Iterator[Need]:
             "error", "circle-x",
             ngettext("%(num)s payout échoué en 7 jours", "%(num)s payouts échoués en 7 jours", trouble.failed),
             _("refusés par Stripe ou renvoyés par la banque"),
-            url_for("payouts.index", status=["FAILED", "RETURNED"]),
+            url_for("payouts.index", status=["FAILED", "RETURNED"], changedFrom=f"now-{FAILED_WITHIN.days}d"),
         )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def of_people(trouble: Trouble, now: datetime) -> Iterator[Need]:
             "error" if due and due < now + SOON else "warning", "receipt",
             ngettext("%(num)s litige attend une réponse", "%(num)s litiges attendent une réponse", n),
             f"{detail} ({relative_time(due)})" if due else detail,
-            url_for("payments.complaints", kind="disputes", open=1),
+            url_for("payments.complaints", kind="disputes", open=1, status=TO_ANSWER),
         )  # fmt: skip
     if trouble.unmanaged_schedules:
         yield Need(
@@ -95,20 +96,19 @@ def of_people(trouble: Trouble, now: datetime) -> Iterator[Need]:
 
 def of_steps(overdue: Mapping[str, int]) -> Iterator[Need]:
     """Bookings and refunds past a limit; payouts and disputes have sentences of their own."""
-    since: dict[str, Any] = {"from": "now-30d"}
     if bookings := overdue.get("booking"):
         yield Need(
             "warning", "calendar",
             ngettext("%(num)s réservation en retard", "%(num)s réservations en retard", bookings),
             _("une étape attendue n’est pas venue à temps"),
-            url_for("logs.index", type="BOOKING_STEP_OVERDUE", **since),
+            url_for("all_bookings.index", overdue=1),
         )  # fmt: skip
     if refunds := overdue.get("refund"):
         yield Need(
             "error", "undo-2",
             ngettext("%(num)s remboursement en retard", "%(num)s remboursements en retard", refunds),
             _("demandé, mais pas encore chez Stripe"),
-            url_for("logs.index", type="REFUND_STEP_OVERDUE", **since),
+            url_for("payments.complaints", kind="refunds", overdue=1),
         )  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def of_the_log(errors: Errors) -> Iterator[Need]:
         yield Need(
             "critical", "siren",
             ngettext("et %(num)s autre type critique", "et %(num)s autres types critiques", more), "",
-            url_for("logs.index", level="CRITICAL", **LAST_DAY),
+            url_for("logs.groups", by="type", level="CRITICAL", **LAST_DAY),
         )  # fmt: skip
     for error in errors.types:
         if error.rises and error.level != "CRITICAL" and error.type != FORGED:

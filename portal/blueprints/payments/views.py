@@ -96,7 +96,7 @@ def complaints() -> str:
         page=page,
         totals=search.totals(reading()),
         tabs=_complaint_tabs(search, count_complaints(reading())),
-        hidden=hidden("kind", "open", "status"),
+        hidden=hidden("kind", "open", "overdue", "status"),
         now=utc_now(),
         previous_href=page_href(page.previous),
         next_href=page_href(page.next),

@@ -7,7 +7,7 @@ from flask import abort, render_template, request, url_for
 
 from portal.blueprints.access import READERS, me, requires, settings, with_query
 from portal.blueprints.filters import select_timezone
-from portal.blueprints.lists import kept, page_href, with_page_size
+from portal.blueprints.lists import hidden, kept, page_href, with_page_size
 from portal.blueprints.payouts import bp
 from portal.blueprints.payouts.words import shown_steps, tabs
 from portal.domain.work import utc_now
@@ -26,7 +26,7 @@ from portal.queries.trace import find_trace
 from portal.queries.trace_rows import TraceKind
 from portal.unit_of_work import reading
 
-KEPT = ("q", "from", "to", "tz", "creatorId", "limit")
+KEPT = ("q", "from", "to", "changedFrom", "tz", "creatorId", "limit")
 
 
 @bp.get("")
@@ -56,6 +56,7 @@ def _hidden(search: PayoutSearch) -> list[tuple[str, Any]]:
     """The filters that the search box keeps."""
     found: list[tuple[str, Any]] = [("status", status) for status in search.statuses]
     found += [("stuck", 1)] if search.stuck else []
+    found += hidden("changedFrom")
     return found + ([("creatorId", search.creator_id)] if search.creator_id else [])
 
 
