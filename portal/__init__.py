@@ -47,6 +47,7 @@ from portal.database.stored_json import read_json
 from portal.extensions import babel, csrf, db, login_manager, migrate
 from portal.jobs import desk
 from portal.jobs.notifier import AppriseNotifier
+from portal.models import sealed_text
 from portal.stripe_gateway import Stripe
 from portal.unit_of_work import Replica, let_go
 
@@ -90,6 +91,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     """Build the application from `environ`, the process's own by default. Raises ConfigurationError."""
     settings = load_settings(os.environ if environ is None else environ)
     urls = database_urls(settings)
+    sealed_text.configure([settings.secret_key, *settings.secret_key_fallbacks])
     app = Flask(__name__)
     output.register(app)  # before anything asks for its templates
     app.config.from_mapping(_flask_config(settings, urls))

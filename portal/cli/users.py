@@ -17,6 +17,7 @@ from portal.audit.actor import Actor, operation
 from portal.domain.doors import administering
 from portal.domain.doors.accounts import CURRENCIES, AccountDraft, create_account
 from portal.domain.doors.passwords import address_of_link
+from portal.domain.doors.second_factor import reseal
 from portal.domain.errors import DomainError
 from portal.domain.work import utc_now
 from portal.models import LogActor, Role
@@ -165,6 +166,14 @@ def password(email: str, link: bool, password_stdin: bool) -> None:
     else:
         _change(administering.choose_password_for, email, password=chosen)
         click.echo(f"{email} has a new password")
+
+
+@users.command("seal-second-factors")
+def seal_second_factors() -> None:
+    """Encrypt every authenticator's secret under today's SECRET_KEY, before its fallbacks go."""
+    with _work() as (session, _):
+        sealed, unreadable = reseal(session)
+    click.echo(f"{sealed} sealed, {unreadable} that no key opens")
 
 
 sessions = AppGroup("sessions", help="Signed-in browsers.")

@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.models.base import Base, CreatedAt, OptionalTimestamp, Timestamp, uuid7
+from portal.models.sealed_text import SealedText
 from portal.models.user import User
 
 
@@ -41,12 +42,15 @@ class UserSession(Base):
 
 
 class SecondFactor(Base):
-    """An authenticator's secret, which counts once confirmed; `last_step` is the step of the last code taken."""
+    """An authenticator's secret, which counts once confirmed; `last_step` is the step of the last code taken.
+
+    The secret is None when it was sealed under a key that is gone: then no code is right.
+    """
 
     __tablename__ = "second_factor"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
-    secret: Mapped[str] = mapped_column(String(64))
+    secret: Mapped[str | None] = mapped_column(SealedText(255), nullable=False)
     last_step: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     confirmed_at: Mapped[OptionalTimestamp]
     created_at: Mapped[CreatedAt]

@@ -24,4 +24,4 @@ def live_sessions(session: Session, user_id: UUID, *, idle: timedelta, now: date
 def pending_factor(session: Session, user_id: UUID) -> SecondFactor | None:
     """A second factor that was begun and waits for its first code."""
     factor = session.get(SecondFactor, user_id)
-    return factor if factor is not None and factor.confirmed_at is None else None
+    return factor if factor and factor.secret and factor.confirmed_at is None else None

@@ -11,10 +11,11 @@ from uuid import UUID
 import pyotp
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 
-from portal.audit.system_log import log_info, log_warning
+from portal.audit.system_log import log_error, log_info, log_warning
 from portal.domain.errors import SecondFactorRefused
-from portal.models import RecoveryCode, SecondFactor, User
+from portal.models import LogActor, RecoveryCode, SecondFactor, User
 
 ISSUER = "Callastar"
 STEP_SECONDS = 30
@@ -46,7 +47,7 @@ def begin_second_factor(session: Session, *, user: User) -> SecondFactor:
 
 def address_of(factor: SecondFactor, email: str) -> str:
     """What an authenticator scans."""
-    return pyotp.TOTP(factor.secret).provisioning_uri(name=email, issuer_name=ISSUER)
+    return pyotp.TOTP(factor.secret or "").provisioning_uri(name=email, issuer_name=ISSUER)
 
 
 def confirm_second_factor(session: Session, *, user: User, code: str, facts: Facts, now: datetime) -> list[str]:
@@ -89,6 +90,18 @@ def remove_second_factor(session: Session, *, user_id: UUID) -> bool:
     return session.scalar(removed) is not None
 
 
+def reseal(session: Session) -> tuple[int, int]:
+    """Seal every secret under the newest key: how many, and how many no key opens, which stay as they are."""
+    factors = session.scalars(select(SecondFactor).order_by(SecondFactor.user_id).with_for_update()).all()
+    for factor in factors:
+        if factor.secret is not None:
+            flag_modified(factor, "secret")
+    unreadable = sum(factor.secret is None for factor in factors)
+    facts = {"sealed": len(factors) - unreadable, "unreadable": unreadable}
+    log_info("USER_SECOND_FACTORS_SEALED", LogActor.SYSTEM, None, None, facts, session=session)
+    return len(factors) - unreadable, unreadable
+
+
 def check_code(session: Session, *, user: User, code: str, facts: Facts, now: datetime) -> bool:
     """Whether a code of the authenticator, or a recovery code, is right; either is used up by it."""
     factor = factor_of(session, user.id, lock=True)
@@ -106,10 +119,14 @@ def _takes(factor: SecondFactor, code: str, now: datetime) -> bool:
     digits = "".join(code.split())
     if not (digits.isascii() and digits.isdigit() and len(digits) == 6):
         return False
+    if factor.secret is None:
+        log_error("USER_SECOND_FACTOR_UNREADABLE", LogActor.SYSTEM, None, None, {"userId": factor.user_id})
+        return False
     totp, current = pyotp.TOTP(factor.secret), int(now.timestamp()) // STEP_SECONDS
     for step in (current + drift for drift in DRIFT):
         if step > (factor.last_step or 0) and compare_digest(totp.generate_otp(step), digits):
             factor.last_step = step
+            flag_modified(factor, "secret")  # sealed anew with each use, under the newest key
             return True
     return False
 
