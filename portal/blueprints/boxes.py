@@ -54,7 +54,7 @@ class Boxes:
             whole = len(members) > 1 or start in kinds
             options = self.options([*([start] if whole else []), *members], facet)
             for option in options[1:] if whole else ():
-                option["text"] = f"…{option['value'].removeprefix(start[:-1])}"
+                option["text"] = f"…\u2060{option['value'].removeprefix(start[:-1])}"
             groups.append({"options": options})
         return groups
 

@@ -18,7 +18,7 @@ from tests.portal_process import PortalProcess, free_port
 
 HAS_PLAYWRIGHT = importlib.util.find_spec("playwright") is not None
 CHROMIUM = Path("/usr/bin/chromium")
-collect_ignore_glob = [] if HAS_PLAYWRIGHT and CHROMIUM.exists() else ["test_*.py"]
+collect_ignore_glob = [] if HAS_PLAYWRIGHT and CHROMIUM.exists() else ["test_*.py", "pages/test_*.py"]
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.e2e.pages.window import Window
 
 WIDTHS = (1440, 390)
-TALLEST = 2_000
-QUALITY = 45
+TALLEST = 1_600
+QUALITY = 30
 HEAD = """# What the pages look like
 
 Every page and its states, in both themes at 1440 and 390 px, as the browser tests saw them; a tall page is cut at

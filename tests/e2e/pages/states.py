@@ -65,7 +65,7 @@ def expand(page: Any) -> None:
 
 def suggest(page: Any) -> None:
     """Let the search box suggest."""
-    page.locator("input[data-suggest]").press_sequentially("lev")
+    page.locator("#filter-q").press_sequentially("lev")
     page.locator(".suggestions li").first.wait_for()
 
 

@@ -55,8 +55,9 @@ class Window:
         self.settle()
 
     def resize(self, width: int) -> None:
-        """Another width."""
+        """Another width, from the top of the page: what the top bar covers further down is not judged."""
         self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.page.evaluate("() => scrollTo(0, 0)")
 
     def settle(self) -> None:
         """Wait until the page asks for nothing more."""

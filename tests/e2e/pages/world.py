@@ -36,6 +36,7 @@ CHOSEN = {
     "log_id": "select max(id) from log where metadata ? 'errorStack'",
     "transaction_id": "select max(id) from transaction_log where event_type = 'PAYOUT_FAILED'",
     "view_id": f"select id from saved_view where {CLAIRE} order by name limit 1",
+    "first_name": "select split_part(name, ' ', 1) from \"user\" group by 1 order by count(*) desc limit 1",
 }
 """An object with much to show, for the parameters that have one in the demo; the cast has the others."""
 
@@ -49,6 +50,7 @@ FITTING = {
     f"{DESK}/creators/<creator_id>/unblock": "select id from creator where is_payout_blocked limit 1",
     f"{DESK}/creators/<creator_id>/validate": "select id from creator where validated_at is null limit 1",
     f"{DESK}/payments/<payment_id>/refund": "select id from payment where status = 'SUCCEEDED' limit 1",
+    f"{DESK}/users/<user_id>": "select id from \"user\" where email = 'user@callastar.test'",
     f"{DESK}/payouts/<payout_id>/approve": WAITING,
     f"{DESK}/payouts/<payout_id>/reject": WAITING,
     f"{DESK}/payouts/<payout_id>/cancel": WAITING,
@@ -60,7 +62,7 @@ FITTING = {
 """The object in the state that a page is about, where any other would do for the route alone."""
 
 QUERIES = {
-    f"{DESK}/search": "?q=callastar.test",
+    f"{DESK}/search": "?q={first_name}",
     f"{DESK}/payouts/approve": "?id={waiting_0}&id={waiting_1}&id={waiting_2}",
     f"{DESK}/views/new": "?book=log&query=level%3DERROR",
     f"{DESK}/traces/compare": "?left=payout:{payout_id}",
