@@ -50,21 +50,22 @@ class Forms:
         return others if len(kept) == len(nodes) else with_search(others, kept)
 
     def chosen(self, pairs: Sequence[Pair], name: str) -> list[str]:
-        """The values of a repeated parameter, be they said in `q`."""
+        """The values of a repeated parameter, be they said in `q`: what `q` says beside a parameter narrows it."""
         given = [value for key, value in pairs if key == name]
-        said = [pair for node in conjuncts(self._tree(pairs)) for pair in self._said(node, set())]
+        said = [pair for _, said in self._boxed(pairs) for pair in said]
         return [*given, *(value for key, value in said if key == name)]
 
     def unchosen(self, pairs: Sequence[Pair], *names: str) -> list[Pair]:
         """The pairs without the values chosen of repeated parameters, be it in `q`; what they exclude stays."""
-        nodes = conjuncts(self._tree(pairs))
-        kept = [
-            node
-            for node in nodes
-            if isinstance(node, Not) or not {k for k, _ in self._said(node, set())} & {*names}
-        ]
+        boxed = self._boxed(pairs)
+        kept = [node for node, said in boxed if isinstance(node, Not) or not {k for k, _ in said} & {*names}]
         others = [(name, value) for name, value in pairs if name not in names or value.startswith("-")]
-        return others if len(kept) == len(nodes) else with_search(others, kept)
+        return others if len(kept) == len(boxed) else with_search(others, kept)
+
+    def _boxed(self, pairs: Sequence[Pair]) -> list[tuple[Node, list[Pair]]]:
+        """Each conjunct of `q` with what it says as parameters: one of each field, and none beside its own."""
+        taken = {name for name, value in pairs if not value.startswith("-")}
+        return [(node, self._said(node, taken)) for node in conjuncts(self._tree(pairs))]
 
     def _tree(self, pairs: Sequence[Pair]) -> Node | None:
         text = next((value for name, value in pairs if name == "q"), "")

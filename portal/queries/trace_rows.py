@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import Session, defer
 
 from portal.models import Log, StripeEvent, TransactionLog
@@ -146,10 +146,8 @@ def _named_in_log(about: About) -> list[ColumnElement[bool]]:
     kind, row_id = about.kind, about.id
     if kind is K.REQUEST:
         return [_is_request(Log.request_id, row_id)]
-    if kind is K.USER:
-        return [_mentions("userId", row_id), Log.actor_id == row_id]
     named: ColumnElement[bool] = Log.details[KEYS[kind]].astext == row_id
-    return [named, Log.actor_id == row_id] if kind is K.CREATOR else [named]
+    return [named, Log.actor_id == row_id] if kind in PEOPLE else [named]
 
 
 def _named_in_transactions(about: About) -> ColumnElement[bool]:
@@ -167,12 +165,6 @@ def _is_request(column: Any, row_id: str) -> ColumnElement[bool]:
     except ValueError:
         return false()
     return found
-
-
-def _mentions(key: str, row_id: str) -> ColumnElement[bool]:
-    """A key of the log without an index of its own: the text index finds the candidates."""
-    candidates = Log.search.contains(func.lower(row_id), autoescape=False)
-    return and_(candidates, Log.details[key].astext == row_id)
 
 
 def _no_other(about: About) -> list[ColumnElement[bool]]:

@@ -107,6 +107,36 @@ def test_the_boxes_know_what_the_search_says(admin: Browser) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "checked", "kept", "pills"),
+    [
+        ([("level", "ERROR"), ("q", "level>=WARNING solde")], ["ERROR"], [("q", "level>=WARNING solde")],
+         ["niveau ERROR", "level>=WARNING", "texte solde"]),
+        ([("q", "level>=ERROR level:(INFO OR ERROR)")], ["CRITICAL", "ERROR"],
+         [("q", "level:INFO OR level:ERROR")], ["level>=ERROR", "level:INFO OR level:ERROR"]),
+        ([("level", "-INFO"), ("q", "level>=ERROR")], ["CRITICAL", "ERROR"], [("level", "-INFO")],
+         ["niveau INFO", "level>=ERROR"]),
+        ([("q", "level:ERROR OR solde")], [], [("q", "level:ERROR OR solde")], ["level:ERROR OR solde"]),
+    ],
+)  # fmt: skip
+def test_boxes_beside_a_search_about_the_same_field_stay_one_query(
+    admin: Browser, session: Session, given: list[tuple[str, str]], checked: list[str],
+    kept: list[tuple[str, str]], pills: list[str],
+) -> None:  # fmt: skip
+    write(session, [Event(level=level, message="solde") for level in ("INFO", "WARNING", "ERROR", "CRITICAL")])
+    admin.get(LOGS, query_string=given)
+    before = shown(admin)
+    form = admin.text.partition('aria-label="Affiner"')[2].partition("</form>")[0]
+    boxes = re.findall(r'name="level" value="(\w+)" checked', form)
+    hidden = [
+        (name, unescape(value)) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
+    ]
+    assert (sorted(boxes), hidden) == (checked, kept)
+    assert [unescape(label) for label in re.findall(r'pill-label">([^<]+)', admin.text)] == pills
+    admin.get(LOGS, query_string=[*hidden, *(("level", box) for box in boxes)])
+    assert shown(admin) == before
+
+
+@pytest.mark.parametrize(
     ("page", "q", "wrong", "position", "suggestion"),
     [
         (LOGS, "solde levle:ERROR", "levle", 6, "level"),

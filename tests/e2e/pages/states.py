@@ -10,6 +10,7 @@ LOG, MONEY = f"{DESK}/system-logs", f"{DESK}/logs"
 NOTHING = "q=introuvable"
 LARGE = "select id from payout where amount_minor = 250000"
 WAITING = "select id from payout where status = 'REQUESTED' order by id limit 1"
+CAMILLE = "select id from \"user\" where email = 'creator@callastar.test'"
 BLOCKABLE = "select id from creator where handle = 'camille-laurent'"
 
 
@@ -91,6 +92,7 @@ EMPTY = {
     "groups, nothing found": State("admin", f"{LOG}/groups?{NOTHING}"),
     "payouts, nothing found": State("admin", f"{DESK}/payouts?{NOTHING}"),
     "creators, nothing found": State("admin", f"{DESK}/creators?{NOTHING}"),
+    "accounts, nothing found": State("admin", f"{DESK}/users?{NOTHING}"),
     "payments, nothing found": State("admin", f"{DESK}/payments?{NOTHING}"),
     "bookings, nothing found": State("admin", f"{DESK}/bookings?{NOTHING}"),
     "webhooks, nothing found": State("admin", f"{DESK}/webhooks?{NOTHING}"),
@@ -126,6 +128,7 @@ REFUSED = {
     "block refused": State(
         "admin", f"{DESK}/creators/{{id}}/block", act=send("/block", reason="non"), answer=422, object=BLOCKABLE
     ),
+    "account refused": State("admin", f"{DESK}/users/new", act=send("/users/new", email="non"), answer=422),
     "approval without the amount": State(
         "admin", f"{DESK}/payouts/{{id}}/approve", act=send("/approve"), answer=422, object=LARGE
     ),
@@ -150,6 +153,7 @@ OPENED = {
     ),
     "log, around": State("admin", f"{LOG}/{{id}}#around", object="select max(id) from log where level = 'ERROR'"),
     "transactions, a row": State("admin", MONEY, act=expand),
+    "password link": State("admin", f"{DESK}/users/{{id}}/link", act=send("/link"), object=CAMILLE),
     "queue": State("admin", f"{DESK}/payouts?status=REQUESTED", act=select_all),
     "approval in place": State("admin", f"{DESK}/payouts/{{id}}", act=confirm_in_place, object=WAITING),
     "approval with the amount": State("admin", f"{DESK}/payouts/{{id}}/approve", object=LARGE),

@@ -28,6 +28,7 @@ CHOSEN = {
     "handle": "select 'camille-laurent'",
     "offer_id": f"select id from call_offer where {HERS} and status = 'AVAILABLE' order by id desc limit 1",
     "creator_id": CAMILLE,
+    "user_id": "select id from \"user\" where email = 'creator@callastar.test'",
     "payout_id": "select id from payout where status = 'FAILED' order by created_at desc limit 1",
     "payment_id": REFUNDED,
     "booking_id": f"select booking_id from payment where id = ({REFUNDED})",
