@@ -72,9 +72,9 @@ def _drawn(
 
 def _sums(session: Session, search: TransactionSearch, edges: Sequence[datetime]) -> Sums:
     counted = _rows(search).subquery("counted")
-    at, event = counted.c.created_at, counted.c.event_type
+    at, event = counted.c.created_at, counted.c.event_type.label("event")
     bar = bar_of(edges, at).label("bar")
-    query = select(event, bar, func.count(), func.min(at)).group_by(event, bar)
+    query = select(event, bar, func.count(), func.min(at)).group_by("event", "bar")
     rows = read_within(session, query, blame=search.blame)
     found = [Sum(level_of(kind), kind, bar_begins(bar, edges), n) for kind, bar, n, _ in rows]
     is_cut = not _is_by_kind(search) and sum(each.n for each in found) > CAP

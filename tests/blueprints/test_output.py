@@ -29,6 +29,9 @@ VALUES = [
 class Own:
     """Something that knows its own markup."""
 
+    def __repr__(self) -> str:
+        return "Own()"
+
     def __html__(self) -> str:
         return "<own>"
 

@@ -90,6 +90,14 @@ def test_nothing_is_drawn_of_an_empty_book_or_of_what_is_to_come(session: Sessio
     assert transaction_histogram(session, later, now=NOW, zone=PARIS).bars == ()
 
 
+@pytest.mark.parametrize("args", [{}, {"status": "PAID"}])
+def test_a_second_is_one_bar(session: Session, args: dict[str, str]) -> None:
+    write_money(session, [Money(at=NOON)])
+    second = {"from": NOON.isoformat(), "to": (NOON + timedelta(seconds=1)).isoformat()}
+    drawn = transaction_histogram(session, search(list((second | args).items())), now=NOW, zone=PARIS)
+    assert [bar.total for bar in drawn.bars] == [0 if args else 1]
+
+
 def test_what_is_counted_by_kind_needs_no_rows(session: Session, owner_engine: Engine) -> None:
     rows = [
         Money(EVENTS[n % 16], ENTITIES[n % 5], details={"note": "x" * 400}, at=NOON - timedelta(minutes=n))
