@@ -1,13 +1,14 @@
 """Every number of the overview is the number of rows that its link shows."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html import unescape
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from portal.domain.work import utc_now
 from portal.models import (
     Booking,
     BookingStatus,
@@ -26,7 +27,6 @@ from tests.queries.books import Event, write
 from tests.sales import Sales
 
 OVERVIEW = "/dashboard/admin"
-NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
@@ -53,8 +53,8 @@ def _payouts(factory: Factory, session: Session) -> None:
     for status in (PayoutStatus.FAILED, PayoutStatus.FAILED, PayoutStatus.RETURNED, PayoutStatus.REVIEW):
         factory.payout(factory.creator(), status=status)
     for status in (PayoutStatus.FAILED, PayoutStatus.RETURNED):
-        factory.payout(factory.creator(), status=status).updated_at = NOW - timedelta(days=8)
-    factory.payout(factory.creator(), status=PayoutStatus.APPROVED).updated_at = NOW - HOUR
+        factory.payout(factory.creator(), status=status).updated_at = utc_now() - timedelta(days=8)
+    factory.payout(factory.creator(), status=PayoutStatus.APPROVED).updated_at = utc_now() - HOUR
     factory.payout(factory.creator(), status=PayoutStatus.APPROVED)
     for given in (
         {"is_payout_blocked": True, "payout_block_reason": "Litiges"},
@@ -76,18 +76,18 @@ def _sales(session: Session, payments: list[Payment]) -> None:
     for n, status in enumerate(statuses):
         session.add(
             Dispute(payment_id=payments[n].id, stripe_dispute_id=f"du_{n}", amount_minor=100, currency="EUR",
-                    reason="fraudulent", status=status, closed_at=NOW if n == 4 else None,
-                    evidence_due_at=NOW + timedelta(days=2))
+                    reason="fraudulent", status=status, closed_at=utc_now() if n == 4 else None,
+                    evidence_due_at=utc_now() + timedelta(days=2))
         )  # fmt: skip
     for payment in payments[5:7]:
         session.get_one(Booking, payment.booking_id).status = BookingStatus.PENDING
-        payment.succeeded_at = NOW - 2 * HOUR
+        payment.succeeded_at = utc_now() - 2 * HOUR
     for payment, age, status in zip(
         payments[7:], (2, 0, 2), (RefundStatus.PENDING, RefundStatus.PENDING, RefundStatus.FAILED), strict=True
     ):
         session.add(
             Refund(payment_id=payment.id, amount_minor=100, currency="EUR", status=status, reason="x",
-                   created_at=NOW - age * HOUR)
+                   created_at=utc_now() - age * HOUR)
         )  # fmt: skip
     session.commit()
 
@@ -96,7 +96,7 @@ def _events(session: Session) -> None:
     kinds = [(InboxState.RECEIVED, 3), (InboxState.RECEIVED, 3), (InboxState.RECEIVED, 0), (InboxState.DEAD, 3),
              (InboxState.DEAD, 40), (InboxState.PROCESSED, 1)]  # fmt: skip
     for n, (state, age) in enumerate(kinds):
-        at = NOW - age * HOUR
+        at = utc_now() - age * HOUR
         session.add(
             StripeEvent(id=f"evt_{n}", type="payout.paid", livemode=False, payload=b"{}", request_id=uuid7(),
                         stripe_created_at=at, received_at=at, state=state)
@@ -108,8 +108,8 @@ def _errors(session: Session) -> None:
     errors = [("API_ERROR", "ERROR", 3), ("WEBHOOK_SIGNATURE_VERIFICATION_FAILED", "ERROR", 2)]
     errors += [(f"KIND_{n}", "CRITICAL", n + 1) for n in range(6)] + [(f"OTHER_{n}", "ERROR", 1) for n in range(5)]
     for kind, level, often in errors:
-        write(session, [Event(kind, level, at=NOW - HOUR * n) for n in range(1, often + 1)])
-        write(session, [Event(kind, level, at=NOW - 30 * HOUR)])
+        write(session, [Event(kind, level, at=utc_now() - HOUR * n) for n in range(1, often + 1)])
+        write(session, [Event(kind, level, at=utc_now() - 30 * HOUR)])
 
 
 def rows_of(browser: Browser, href: str) -> int:
