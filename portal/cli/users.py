@@ -63,6 +63,15 @@ def _secret(command: Command) -> Command:
     return click.option("--link", is_flag=True, help="Print a link that chooses the password, once.")(command)
 
 
+def _selling(command: Command) -> Command:
+    """What a creator has besides."""
+    currency = click.option(
+        "--currency", type=click.Choice(CURRENCIES), default="EUR", show_default=True, help="Of a creator."
+    )
+    handle = click.option("--handle", default="", help="Of a creator; made from the name when left out.")
+    return handle(currency(command))
+
+
 def _password(link: bool, password_stdin: bool) -> str | None:
     if link and password_stdin:
         raise click.UsageError("--link and --password-stdin exclude each other")
@@ -81,8 +90,7 @@ def _say_link(token: str) -> None:
 @click.option("--role", type=ROLES, required=True)
 @click.option("--email", required=True)
 @click.option("--name", default="", help="The address when left out.")
-@click.option("--handle", default="", help="Of a creator; made from the name when left out.")
-@click.option("--currency", type=click.Choice(CURRENCIES), default="EUR", show_default=True, help="Of a creator.")
+@_selling
 @_secret
 def create(role: str, email: str, name: str, handle: str, currency: str, link: bool, password_stdin: bool) -> None:
     """Add somebody who can sign in."""
@@ -138,8 +146,7 @@ def enable(email: str, reason: str) -> None:
 @users.command("set-role")
 @_reasoned
 @click.argument("role", type=ROLES)
-@click.option("--handle", default="", help="Of somebody who becomes a creator; made from the name when left out.")
-@click.option("--currency", type=click.Choice(CURRENCIES), default="EUR", show_default=True, help="Of a creator.")
+@_selling
 def set_role(email: str, role: str, handle: str, currency: str, reason: str) -> None:
     """Give somebody another role; their sessions end."""
     given = {"role": Role(role.upper()), "handle": handle, "currency": currency, "reason": reason}
