@@ -4,11 +4,12 @@ A walk of the time index that looks for rare types or levels reads the whole boo
 (type, level), or per key that may name an entity, reads a page each.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, Subquery, cast, func, or_, select, true, union
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy import ColumnElement, String, Subquery, cast, func, literal, select, true, union
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from portal.models import Log
 
@@ -32,42 +33,28 @@ def naming(entity: str, keys: Sequence[str], conditions: Sequence[ColumnElement[
     return union(*arms).subquery("named")
 
 
+def pairs(types: Sequence[str], levels: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Every type beside every level; the levels alone where no types are asked for."""
+    if not types:
+        return {"level": levels}
+    both = list(product(types, levels))
+    return {"type": [type for type, _ in both], "level": [level for _, level in both]}
+
+
 def of_kinds(
     columns: Sequence[Any],
-    types: Sequence[str],
-    levels: Sequence[str],
+    kinds: Mapping[str, Sequence[str]],
     conditions: Sequence[ColumnElement[bool]],
     cut: Cut,
-) -> Subquery:
-    """Columns of the rows of these types, or of every type, and levels: one probe of each pair."""
-    level = select(func.unnest(cast(array(levels), ARRAY(Log.level.type))).label("level")).subquery("levels")
-    probe = select(*columns).where(Log.level == level.c.level, *conditions)
-    source: Any = level
-    if types:
-        kind = _known_types(types)
-        probe = probe.where(Log.type == kind.c.type)
-        source = kind.join(level, true())
+) -> Any:
+    """Columns of the rows of some levels, or of some types each beside its level: one probe of each."""
+    listed = func.unnest(*(_values(name, values) for name, values in kinds.items()))
+    kind: Any = listed.table_valued(*kinds, name="kind").render_derived()
+    probe = select(*columns).where(*(getattr(Log, name) == kind.c[name] for name in kinds), *conditions)
     found = cut(probe, Log).lateral("probe")
-    return select(*found.c).select_from(source.join(found, true())).subquery("probed")
+    return cut(select(*found.c).select_from(kind.join(found, true())), found.c)
 
 
-def _known_types(wanted: Sequence[str]) -> Subquery:
-    """The types that exist in the book among `wanted`, prefixes resolved."""
-    exact = [value for value in wanted if prefix_of(value) is None]
-    arms: list[Any] = []
-    if exact:
-        arms.append(select(func.unnest(cast(array(exact), ARRAY(String))).label("type")))
-    prefixes = [prefix for prefix in map(prefix_of, wanted) if prefix is not None]
-    if prefixes:
-        every = _every_type()
-        matching = [func.starts_with(every.c.type, prefix) for prefix in prefixes]
-        arms.append(select(every.c.type).where(or_(*matching)))
-    return union(*arms).subquery("kinds")
-
-
-def _every_type() -> Any:
-    """Each type once, by hopping along the index from one to the next."""
-    first = select(func.min(Log.type).label("type"))
-    hop = first.cte("every_type", recursive=True)
-    following = select(func.min(Log.type)).where(Log.type > hop.c.type).scalar_subquery()
-    return hop.union_all(select(following).where(hop.c.type.is_not(None)))
+def _values(name: str, values: Sequence[str]) -> Any:
+    given = literal(list(values), ARRAY(String))
+    return given if name == "type" else cast(given, ARRAY(Log.level.type))
