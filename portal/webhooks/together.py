@@ -1,8 +1,8 @@
 """Deliveries that arrive at once are stored at once: one transaction for all that a process's threads hold.
 
 Whoever comes first stores what waits; who comes meanwhile waits for the next turn, which one of them takes. A
-delivery that comes alone waits for nobody; after a turn that held several, the next one waits a moment for as many.
-Each is answered only when its own transaction has been committed.
+delivery that comes alone waits for nobody; after a turn that held several the next one waits a moment for as
+many. Each is answered only when its own transaction has been committed.
 """
 
 import time
