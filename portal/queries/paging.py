@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, Executable, event, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Executable, event, tuple_
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -145,19 +145,12 @@ def parse_uuid(parameter: str, given: str | None) -> UUID | None:
         raise BadParameter(parameter, given, "un identifiant (UUID)") from error
 
 
-def read_within(session: Session, statement: Executable, *, blame: tuple[str, str]) -> Sequence[Any]:
+def read_within(
+    session: Session, statement: Executable, given: Mapping[str, Any] | None = None, *, blame: tuple[str, str]
+) -> Sequence[Any]:
     """The rows of `statement`; after three seconds raises BadParameter with `blame`, a name and its value."""
     with _blaming(session, blame):
-        return session.execute(statement, execution_options={WITHIN: TIMEOUT_MS}).all()
-
-
-@contextmanager
-def in_time(session: Session, *, blame: tuple[str, str]) -> Iterator[None]:
-    """Let each statement of the block take three seconds; then raise BadParameter with `blame`."""
-    session.execute(text(LIMIT.format(TIMEOUT_MS)))
-    with _blaming(session, blame):
-        yield
-    session.execute(text(LIMIT.format("default")))
+        return session.execute(statement, given, execution_options={WITHIN: TIMEOUT_MS}).all()
 
 
 @contextmanager

@@ -19,16 +19,14 @@ from portal.models import (
     StripeEvent,
     User,
 )
-from portal.queries.log_entry import LogEntry
-from portal.queries.paging import Cursor, in_time
+from portal.queries.paging import Cursor
 from portal.queries.payout_search import PayoutDetail, find_payout
 from portal.queries.sale_steps import sale_steps
 from portal.queries.step_order import checked
 from portal.queries.trace_items import TraceItem as TraceItem
-from portal.queries.trace_items import in_order, of_log, of_stripe, of_transaction
+from portal.queries.trace_items import in_order
 from portal.queries.trace_rows import MOST, About, TraceKind, book_rows, stripe_rows
 from portal.queries.trace_steps import TraceFailure, TraceStep, failure_of, steps_of
-from portal.queries.transaction_entry import TransactionEntry
 
 MODELS: Mapping[TraceKind, Any] = {
     TraceKind.BOOKING: Booking,
@@ -40,6 +38,9 @@ MODELS: Mapping[TraceKind, Any] = {
     TraceKind.USER: User,
     TraceKind.JOB_RUN: JobRun,
 }
+STEPPED = (TraceKind.BOOKING, TraceKind.PAYMENT, TraceKind.REFUND, TraceKind.DISPUTE)
+"""What has steps besides a payout; of other things it is asked whether they exist only where no row names them."""
+
 STRIPE_NAMES = ("stripe_payment_intent_id", "stripe_refund_id", "stripe_dispute_id")
 
 
@@ -86,14 +87,15 @@ def find_trace(
     if len(given) > 200 or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in given):
         return None
     key = _uuid(given)
+    if kind is TraceKind.REQUEST and key is None:
+        return None
     row_id = str(key) if key and kind is not TraceKind.EVENT else given
     payout = find_payout(session, key) if kind is TraceKind.PAYOUT and key else None
-    entity = payout or _entity(session, kind, row_id, key)
+    entity = payout or (_entity(session, kind, row_id, key) if kind in STEPPED else None)
     creator_id = str(payout.payout.creator_id) if payout else None
     about = About(kind, row_id, creator_id, cursor.at if cursor else None, most)
-    with in_time(session, blame=("id", given)):
-        items, older = _read(session, about, _stripe_objects(entity))
-    if entity is None and not items:
+    items, older = _read(session, about, _stripe_objects(entity))
+    if entity is None and not items and _entity(session, kind, row_id, key) is None:
         return None
     newest = cursor is None
     steps = _steps(session, payout, entity, items, now) if newest else []
@@ -110,18 +112,13 @@ def _steps(
 
 def _read(session: Session, about: About, objects: set[str]) -> tuple[list[TraceItem], Cursor | None]:
     """The rows of all three books in their order, none older than where the first of them is cut."""
-    logs, transactions = book_rows(session, about)
-    events = stripe_rows(session, _event_ids(about, logs, transactions), objects, about)
-    most = about.most
-    ends = [rows[most].created_at for rows in (logs, transactions) if len(rows) > most]
-    ends += [row.received_at for row in events[most : most + 1]]
-    end = max(ends, default=None)
-    if end == max([row.created_at for row in logs] + [row.created_at for row in transactions], default=None):
+    logs, money = book_rows(session, about)
+    books = (logs, money, stripe_rows(session, _event_ids(about, (*logs, *money)), objects, about))
+    end = max((rows[about.most].kept_at for rows in books if len(rows) > about.most), default=None)
+    if end == max((row.created_at for row in (*logs, *money)), default=None):
         end = None  # more rows of one instant than fit: what does not is let go, or paging would never end
-    items = [of_log(row) for row in logs if end is None or row.created_at > end]
-    items += [of_transaction(row) for row in transactions if end is None or row.created_at > end]
-    items += [of_stripe(row) for row in events if end is None or row.received_at > end]
-    return in_order(items), Cursor(end, 0) if end else None
+    items = in_order(row for rows in books for row in rows if end is None or row.kept_at > end)
+    return items, Cursor(end, 0) if end else None
 
 
 def _uuid(given: str) -> UUID | None:
@@ -137,9 +134,8 @@ def _entity(session: Session, kind: TraceKind, row_id: str, key: UUID | None) ->
     return session.get(MODELS[kind], key) if key and kind in MODELS else None
 
 
-def _event_ids(about: About, logs: Iterable[LogEntry], transactions: Iterable[TransactionEntry]) -> set[str]:
-    named = {str(row.details["eventId"]) for row in logs if row.details.get("eventId")}
-    named |= {row.stripe_event_id for row in transactions if row.stripe_event_id}
+def _event_ids(about: About, rows: Iterable[TraceItem]) -> set[str]:
+    named = {row.event_id for row in rows if row.event_id}
     return named | {about.id} if about.kind is TraceKind.EVENT else named
 
 

@@ -11,7 +11,7 @@ from portal.audit.redaction import redacted
 from portal.models import InboxState as InboxState
 from portal.models import StripeEvent as StripeEvent
 from portal.models import User
-from portal.queries.log_entry import LogEntry
+from portal.queries.trace_items import TraceItem
 from portal.queries.trace_rows import About, TraceKind, log_rows
 
 ROWS_SHOWN = 50
@@ -24,7 +24,7 @@ class WebhookEntry:
 
     event: StripeEvent
     decided_by: str | None
-    rows: Sequence[LogEntry]
+    rows: Sequence[TraceItem]
 
 
 def find_webhook(session: Session, event_id: str) -> WebhookEntry | None:
