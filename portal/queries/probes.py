@@ -48,11 +48,16 @@ def of_kinds(
     cut: Cut,
 ) -> Any:
     """Columns of the rows of some levels, or of some types each beside its level: one probe of each."""
-    listed = func.unnest(*(_values(name, values) for name, values in kinds.items()))
-    kind: Any = listed.table_valued(*kinds, name="kind").render_derived()
+    kind = unnested(kinds)
     probe = select(*columns).where(*(getattr(Log, name) == kind.c[name] for name in kinds), *conditions)
     found = cut(probe, Log).lateral("probe")
     return cut(select(*found.c).select_from(kind.join(found, true())), found.c)
+
+
+def unnested(kinds: Mapping[str, Sequence[str]]) -> Any:
+    """Levels, or types each beside its level, as rows."""
+    listed = func.unnest(*(_values(name, values) for name, values in kinds.items()))
+    return listed.table_valued(*kinds, name="kind").render_derived()
 
 
 def _values(name: str, values: Sequence[str]) -> Any:
