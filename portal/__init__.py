@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal import cli
 from portal.audit import stderr, writer
 from portal.audit.spool import Spool
-from portal.blueprints import access, addresses, delivery, errors, filters, frame, limits, output
+from portal.blueprints import access, addresses, cookies, delivery, errors, filters, frame, limits, output
 from portal.blueprints.account import bp as account
 from portal.blueprints.alerts import bp as alerts
 from portal.blueprints.all_bookings import bp as all_bookings
@@ -108,6 +108,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     apart = create_engine(urls.app, connect_args=patience(urls.app), **APART_POOL)
     writer.configure(apart, strict=strict_catalogue, spool=Spool(settings.instance / "spool"))
     _behind_proxies(app, settings.trusted_proxies)
+    cookies.register(app)
     access.register(app)  # first: whatever refuses a request later has a request id to name
     measuring.register(app)
     limits.register(app)  # before anything reads a form

@@ -62,6 +62,8 @@ def _digest(file: Path, _changed: int) -> str:
 def _worth_it(response: Response) -> bool:
     if response.status_code in {204, 206, 304} or "Content-Encoding" in response.headers:
         return False
+    if (response.content_length or LEAST) < LEAST:
+        return False
     streamed = response.is_streamed and request.endpoint != "static"  # an export is never held in memory
     return response.mimetype in TYPES and request.blueprint not in UNCOMPRESSED and not streamed
 

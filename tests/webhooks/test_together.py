@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from portal.models import Log, StripeEvent
-from portal.webhooks.together import MOST, Together
+from portal.webhooks.together import COMPANY, MOST, Together
 from tests.webhooks.test_receiving import CONNECT, body, signature
 
 
@@ -91,6 +91,28 @@ def test_a_thread_that_is_stopped_leaves_nobody_waiting() -> None:
         together.bring(1)
     with ThreadPoolExecutor(1) as pool, pytest.raises(SystemExit):
         pool.submit(together.bring, 2).result(10)
+
+
+def test_after_a_shared_turn_the_next_one_waits_a_moment_for_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf()
+    shelf.go_on.set()
+    together, waits = Together(shelf.store), []
+    with ThreadPoolExecutor(2) as pool:
+
+        def company_comes(seconds: float) -> None:
+            waits.append(seconds)
+            if len(waits) == 1:
+                pool.submit(together.bring, 2)
+                while len(together._waiting) < 2:
+                    pass
+
+        monkeypatch.setattr("portal.webhooks.together.time.sleep", company_comes)
+        together._last = 2
+        together.bring(1)
+    together.bring(3)  # nobody comes: it has waited once, and the next one does not
+    together.bring(4)
+    assert shelf.turns == [[1, 2], [3], [4]]
+    assert waits == [COMPANY, COMPANY]
 
 
 def test_deliveries_at_once_are_each_stored_and_told_once(app: Flask, session: Session) -> None:
