@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import secrets
 import struct
 import zlib
@@ -16,6 +17,9 @@ LEAST = 500
 TYPES = {"text/html", "text/css", "text/javascript", "application/json", "image/svg+xml"}
 UNCOMPRESSED = {"auth"}
 """Blueprints whose pages hold secrets shown once: their length must say nothing at all."""
+CODE = {"text/css", "text/javascript"}
+FOR_READERS = re.compile(rb"^[ \t]*(?://[^\n]*|/\*(?:(?!\*/).)*\*/)[ \t]*\n|^[ \t]+", re.MULTILINE | re.DOTALL)
+"""What only those who read code need: comments on lines of their own, and the space before a line."""
 FOR_EVER = "public, max-age=31536000, immutable"
 A_WHILE = "public, max-age=3600"
 
@@ -76,7 +80,8 @@ def _compressed(response: Response) -> Response:
     body = response.get_data()
     if len(body) < LEAST:
         return response
-    response.set_data(_packed(body) if request.endpoint == "static" else blurred(body))
+    is_code = response.mimetype in CODE
+    response.set_data(_packed(body, bare=is_code) if request.endpoint == "static" else blurred(body))
     response.headers["Content-Encoding"] = "gzip"
     if etag := response.headers.get("ETag"):
         response.headers["ETag"] = etag if etag.startswith("W/") else f"W/{etag}"
@@ -84,8 +89,8 @@ def _compressed(response: Response) -> Response:
 
 
 @lru_cache(maxsize=64)
-def _packed(body: bytes) -> bytes:
-    return gzip.compress(body, 9, mtime=0)
+def _packed(body: bytes, *, bare: bool) -> bytes:
+    return gzip.compress(FOR_READERS.sub(b"", body) if bare else body, 9, mtime=0)
 
 
 def blurred(body: bytes) -> bytes:

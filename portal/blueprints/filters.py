@@ -1,5 +1,6 @@
 """How pages show moments, money and ids: filters, and the reader's language and zone."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -9,7 +10,7 @@ from uuid import UUID
 from babel import Locale
 from babel.numbers import format_currency
 from flask import Flask, request, session
-from flask_babel import format_decimal, get_translations
+from flask_babel import format_decimal, get_locale, get_translations
 from markupsafe import Markup
 
 from portal.blueprints.access import person
@@ -29,6 +30,8 @@ from portal.domain.money import to_decimal
 
 LANGUAGES = {"fr": "Français", "en": "English"}
 DEFAULT_TIMEZONE = "Europe/Paris"
+BEFORE_MARKS = re.compile("(?<=«) | (?=[:;?!»])")
+"""Spaces of French that end no line."""
 
 
 def register(app: Flask) -> None:
@@ -55,8 +58,10 @@ def spoken(words: str, /, **given: Any) -> Markup:
 
 
 @lru_cache(maxsize=8192)
-def _said(language: str, words: str) -> Markup:  # noqa: ARG001 -- the translation is this language's
-    return Markup(get_translations().ugettext(words))  # noqa: S704 -- the catalogue's words, as Jinja has them
+def _said(language: str, words: str) -> Markup:
+    said = get_translations().ugettext(words)
+    said = BEFORE_MARKS.sub("\u00a0", said) if language == "fr" else said
+    return Markup(said)  # noqa: S704 -- the catalogue's words, as Jinja has them
 
 
 @lru_cache(maxsize=8192)
@@ -82,6 +87,12 @@ def select_timezone() -> str:
     if somebody:
         return somebody.timezone
     return "UTC" if session.get("utc") else DEFAULT_TIMEZONE
+
+
+def as_typed(amount_minor: int, currency: str) -> str:
+    """An amount as the reader would type it: no spaces, no currency."""
+    amount = f"{to_decimal(amount_minor, currency)}"
+    return amount if str(get_locale()) == "en" else amount.replace(".", ",")
 
 
 def money(amount_minor: int | None, currency: str | None) -> str:

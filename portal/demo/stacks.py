@@ -36,7 +36,7 @@ DATABASE_GONE = stack(
     CONNECT,
 )
 LIST_TIMEOUT = stack(
-    "portal.domain.gateway.StripeFailure: Request timed out after 20 s",
+    "StripeFailure: Request timed out after 20 s",
     (f"{ROOT}/portal/jobs/runner.py", 88, "run", "summary = job(context)"),
     (f"{ROOT}/portal/jobs/reconcile_stripe.py", 57, "reconcile", "listed = gateway.list_payouts(account, since)"),
     SEND,
@@ -54,7 +54,7 @@ LOCK_TIMEOUT = stack(
     CONNECT,
 )
 NO_SUCH_OBJECT = stack(
-    "portal.domain.gateway.StripeFailure: No such payout: 'po_1Qx7LkVbq0sZ2mNd4RtYuIoP'",
+    "StripeFailure: No such payout: 'po_1Qx7LkVbq0sZ2mNd4RtYuIoP'",
     (
         f"{ROOT}/portal/webhooks/processing.py",
         58,

@@ -132,3 +132,9 @@ def test_the_sign_in_page_speaks_the_browsers_language(browser: Browser) -> None
     assert '<html lang="en"' in browser.text
     browser.get("/login")
     assert '<html lang="fr"' in browser.text
+
+
+def test_what_signing_in_takes_is_not_called_optional(browser: Browser) -> None:
+    browser.get("/login")
+    assert "Mot de passe" in browser.words
+    assert "facultatif" not in browser.words

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -41,6 +42,17 @@ def test_text_is_compressed_where_taken_and_secrets_are_not(browser: Browser, fa
     assert "Content-Encoding" not in browser.client.get("/login", headers=ZIPPED).headers
     export = browser.client.get("/api/admin/system-logs/export?format=csv", headers=ZIPPED)
     assert "Content-Encoding" not in export.headers
+
+
+@pytest.mark.parametrize("file", ["css/app.css", "js/app.js", "js/explorer.js"])
+def test_code_travels_without_comments_and_indentation(app: Flask, browser: Browser, file: str) -> None:
+    written = (Path(app.static_folder or "") / file).read_text(encoding="utf-8")
+    sent = gzip.decompress(browser.client.get(f"/static/{file}", headers=ZIPPED, buffered=True).data).decode()
+    lines = [line.strip() for line in written.splitlines()]
+    kept = [line for line in lines if not line.startswith("//") and not re.fullmatch(r"/\*.*\*/", line)]
+    assert len(kept) < len(lines)
+    assert [line.rstrip() for line in sent.splitlines()] == kept
+    assert browser.client.get(f"/static/{file}", buffered=True).text == written
 
 
 def test_the_length_of_a_page_is_blurred() -> None:

@@ -127,6 +127,7 @@ def test_the_book_of_money_has_its_chart_boxes_and_count(admin: Browser, session
     assert 'class="covered"' in admin.text
     admin.get(parts["facets"], headers=FRAGMENT)
     assert [count_of(admin, value) for value in ("PAYOUT", "PAYMENT", "REFUND")] == ["20", "10", "0"]
+    assert "Paiement 10" in admin.words
     assert [count_of(admin, value) for value in ("PAYOUT_*", "PAYOUT_PAID")] == ["20", "10"]
     admin.get(f"{MONEY}?entityType=PAYOUT&chart=on")
     assert "data-get" not in admin.text.partition('class="panel"')[2].partition("</section>")[0]
@@ -184,7 +185,8 @@ def test_only_admins_read_sums(app: Flask, browser: Browser, factory: Factory) -
 
 def count_of(browser: Browser, value: str) -> str | None:
     """What stands beside the box of a value."""
-    pattern = rf'value="{re.escape(value)}"[^>]*>\s*<a [^>]*>[^<]*</a><span class="num muted">([^<]*)</span>'
+    name = r"<a [^>]*>(?:[^<]|<wbr>)*</a>"
+    pattern = rf'value="{re.escape(value)}"[^>]*>\s*{name}<span class="num muted">([^<]*)</span>'
     found = re.search(pattern, browser.text)
     return found[1] if found else None
 

@@ -284,6 +284,8 @@ def test_a_call_is_completed_once_paid_and_begun(
     if code == 200:
         page.submit("/complete")
     else:
+        why = "ne l’a pas encore payé" if status is BookingStatus.PENDING else "une fois l’heure de l’appel passée"
+        assert why in page.words
         page.page = page.client.post(f"{OFFERS}/{offer.id}/complete", headers={"X-CSRFToken": page.csrf_token()})
     assert page.status == code
     assert fresh(session, booking).status == ("COMPLETED" if code == 200 else status)

@@ -64,3 +64,13 @@ def test_addresses_are_those_of_url_for(portal_app: Flask) -> None:
                 assert address("logs.index") == url_for("logs.index") == f"{root}/dashboard/admin/system-logs"
             assert address("logs.index", q="a b") == url_for("logs.index", q="a b")
             assert address("logs.detail", row_id=4) == url_for("logs.detail", row_id=4)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("fr", "Raison\u00a0: Recherche de «\u00a0a : b\u00a0»"), ("en", "Reason: Search for “a : b”")],
+)
+def test_no_line_of_french_ends_before_its_punctuation(portal_app: Flask, language: str, said: str) -> None:
+    source = '{{ _("Raison :") }} {{ _("Recherche de « %(text)s »", text="a : b") }}'
+    with portal_app.test_request_context(headers={"Accept-Language": language}):
+        assert portal_app.jinja_env.from_string(source).render() == said

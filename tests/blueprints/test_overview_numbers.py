@@ -156,14 +156,11 @@ def test_every_sentence_leads_to_as_many_rows_as_it_says(busy: Browser) -> None:
 
 def test_every_count_of_the_tables_is_its_links_rows(busy: Browser) -> None:
     busy.get(OVERVIEW)
-    errors = re.findall(
-        r'<td data-label="Type"><a href="([^"]+)">.*?<td data-label="24 h" class="num strong">(\d+)</td>',
-        busy.text,
-        re.S,
-    )
+    errors = re.findall(r'<td data-label="24 h" class="num strong"><a href="([^"]+)">(\d+)</a></td>', busy.text)
     facts = re.findall(r'<dd><a href="([^"]+)">(?:<span[^>]*>(?:<svg.*?</svg>)?)?(\d+)', busy.text)
+    facts += re.findall(r'<a href="([^"]+)">dont (\d+) traités?</a>', busy.text)
     others = re.findall(r'<a href="([^"]+)">et (\d+) autres types</a>', busy.text)
-    assert (len(errors), len(facts), len(others)) == (8, 3, 1)
+    assert (len(errors), len(facts), len(others)) == (8, 5, 1)
     for href, number in [*errors, *facts]:
         assert rows_of(busy, unescape(href)) == int(number), href
     assert rows_of(busy, unescape(others[0][0])) == len(errors) + int(others[0][1])

@@ -109,7 +109,7 @@ def test_a_refund_says_what_it_does_before_and_shows_it_after(
 ) -> None:
     factory.payout(zoe, amount_minor=8_000)
     admin.get(f"{LIST}/{paid.id}/refund")
-    assert admin.form("/refund").fields["amount"] == "100.00"
+    assert admin.form("/refund").fields["amount"] == "100,00"
     admin.submit("/refund", amount="10", reason=REASON, step="preview")
     assert "Solde disponible après 76,50 €" in admin.words.replace("\u00a0", " ")
     assert "Des payouts demandés ne seraient plus couverts" in admin.words

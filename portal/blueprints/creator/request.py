@@ -3,7 +3,6 @@
 import re
 
 from flask import flash, redirect, render_template, request, url_for
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
@@ -13,9 +12,8 @@ from portal.blueprints.creator import bp
 from portal.blueprints.creator.forms import RequestPayoutForm, new_token
 from portal.blueprints.creator.views import Purse, own_creator, own_purse
 from portal.blueprints.errors import sentence
-from portal.blueprints.filters import money
+from portal.blueprints.filters import as_typed, money
 from portal.domain.errors import PayoutRefused
-from portal.domain.money import to_decimal
 from portal.domain.payouts.request import SHORTEST_TOKEN, Requested, request_payout
 from portal.domain.people import Role
 from portal.domain.work import utc_now
@@ -80,8 +78,7 @@ def _everything(purse: Purse) -> str | None:
     left = next((line.left for line in purse.funds if line.currency == purse.creator.currency), 0)
     if left < purse.creator.payout_minimum_minor:
         return None
-    amount = f"{to_decimal(left, purse.creator.currency)}"
-    return amount if str(get_locale()) == "en" else amount.replace(".", ",")
+    return as_typed(left, purse.creator.currency)
 
 
 def _tell(requested: Requested) -> None:

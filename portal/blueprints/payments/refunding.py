@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response
 from portal.blueprints.access import gateway, me, requires
 from portal.blueprints.again import recently
 from portal.blueprints.errors import sentence
-from portal.blueprints.filters import money
+from portal.blueprints.filters import as_typed, money
 from portal.blueprints.payments import bp
 from portal.blueprints.payments.forms import RefundPaymentForm
 from portal.blueprints.payments.views import payment_or_404
 from portal.domain.errors import RefundRefused
-from portal.domain.money import AmountInvalid, parse_minor, to_decimal
+from portal.domain.money import AmountInvalid, parse_minor
 from portal.domain.people import Role
 from portal.domain.refunds.effect import Effect, effect_of
 from portal.domain.refunds.request import request_refund
@@ -37,8 +37,8 @@ def refund(payment_id: UUID) -> Page:
     """What giving money back means for this payment; changes nothing."""
     detail, form = payment_or_404(payment_id), RefundPaymentForm()
     if detail.left_minor > 0:
-        everything = to_decimal(detail.left_minor, detail.sold.payment.currency)
-        form.amount.data = request.args.get("amount") or str(everything)
+        everything = as_typed(detail.left_minor, detail.sold.payment.currency)
+        form.amount.data = request.args.get("amount") or everything
     return _page(detail, form)
 
 

@@ -11,16 +11,16 @@ from portal.blueprints.boxes import Boxes
 from portal.blueprints.chart import SPAN, chart_state, drawn, reader_zone, span_asked, span_of_rows
 from portal.blueprints.explorer import pairs, searched
 from portal.blueprints.transactions import bp
-from portal.blueprints.transactions.words import EXPLORER
+from portal.blueprints.transactions.words import EXPLORER, OBJECTS
 from portal.domain.work import utc_now
 from portal.queries.paging import BadParameter
 from portal.queries.parameters import flag
-from portal.queries.transaction_search import EntityType, TransactionSearch, transaction_total
+from portal.queries.transaction_search import TransactionSearch, transaction_total
 from portal.queries.transaction_sums import transaction_facets, transaction_histogram
 from portal.unit_of_work import reading_books
 
-OBJECTS, EVENTS = Boxes(EXPLORER, "entityType"), Boxes(EXPLORER, "eventType")
-KINDS = [kind.value for kind in EntityType]
+KINDS = Boxes(EXPLORER, "entityType", OBJECTS.__getitem__)
+EVENTS = Boxes(EXPLORER, "eventType")
 
 
 @bp.get("/histogram")
@@ -67,7 +67,7 @@ def counted_boxes(search: TransactionSearch) -> dict[str, Any]:
         return {**boxes(), "facets_too_slow": error}
     shown, more = EVENTS.types(events)
     return {
-        "object_boxes": OBJECTS.options(KINDS, objects),
+        "object_boxes": KINDS.options(OBJECTS, objects),
         "event_boxes": shown + more,
         "facets_capped": events.is_capped,
     }
@@ -75,7 +75,7 @@ def counted_boxes(search: TransactionSearch) -> dict[str, Any]:
 
 def boxes() -> dict[str, Any]:
     """The boxes before their counts: of events, only the chosen ones."""
-    return {"object_boxes": OBJECTS.options(KINDS, None), "event_boxes": EVENTS.chosen_types()}
+    return {"object_boxes": KINDS.options(OBJECTS, None), "event_boxes": EVENTS.chosen_types()}
 
 
 def kept_by_boxes() -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from portal.blueprints.reading import tools
 from portal.blueprints.saved_views.menu import menu_of
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.sums import boxes, kept_by_boxes, summed
-from portal.blueprints.transactions.words import EXPLORER, chips, metadata_filter, owners
+from portal.blueprints.transactions.words import EXPLORER, OBJECTS, chips, metadata_filter, owners
 from portal.queries.exports import Book
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
@@ -40,6 +40,7 @@ def index() -> str:
         page=page,
         search=search,
         explorer=EXPLORER,
+        objects=OBJECTS,
         pills=EXPLORER.pills(),
         culprits=EXPLORER.culprits(TransactionSearch, reading_books()) if empty else [],
         hidden=hidden(*SHOWN),
@@ -71,10 +72,11 @@ def detail(row_id: str) -> str:
         "transactions/detail.html",
         **_detail(entry),
         explorer=EXPLORER,
+        objects=OBJECTS,
         request_rows=same_request(reading_books(), entry.request_id, entry.created_at),
         request_transactions=[row for row in around.request if row.id != entry.id],
         siblings=around.siblings,
-        labels={key: label for key, (_, label) in THINGS.items()} | {"entityId": entry.entity_type},
+        labels={key: label for key, (_, label) in THINGS.items()} | {"entityId": OBJECTS[entry.entity_type]},
         after=around.after,
         before=around.before,
     )

@@ -5,12 +5,13 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext, lazy_gettext
 
-from portal.blueprints.entities import SAME, Chip, things_in
+from portal.blueprints.entities import KIND_LABELS, SAME, Chip, things_in
 from portal.blueprints.explorer import Explorer
 from portal.blueprints.terms import only_metadata
 from portal.domain.work import utc_now
 from portal.queries.transaction_entry import TransactionEntry
 from portal.queries.transaction_language import transaction_forms, transaction_vocabulary
+from portal.queries.transaction_search import EntityType
 
 EXPLORER = Explorer(
     endpoint="transactions.index",
@@ -35,6 +36,8 @@ EXPLORER = Explorer(
     invertible=("eventType", "entityType"),
     forms_at=transaction_forms,
 )
+OBJECTS = {kind.value: KIND_LABELS.get(kind.lower(), lazy_gettext("Transfert")) for kind in EntityType}
+"""What a financial event is about, as people say it."""
 WORDS = frozenset(transaction_vocabulary(utc_now(), "UTC").fields)
 """Names that the search language keeps for itself."""
 
