@@ -10,7 +10,7 @@ from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
 from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
-from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, neighbours
+from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, surroundings
 from portal.blueprints.logs.charts import chart_links, drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
@@ -20,10 +20,9 @@ from portal.blueprints.reading import tools
 from portal.blueprints.saved_views.menu import menu_of
 from portal.queries.exports import Book
 from portal.queries.live_tail import tail_place
-from portal.queries.log_entry import LogEntry, find_log, parse_row_id, same_request
+from portal.queries.log_entry import LogEntry, find_log, parse_row_id
 from portal.queries.log_search import LogSearch
 from portal.queries.paging import BadParameter
-from portal.queries.siblings import log_siblings
 from portal.queries.transaction_entry import transactions_of_request
 from portal.unit_of_work import reading, reading_books
 
@@ -95,12 +94,10 @@ def _detail(entry: LogEntry) -> dict[str, Any]:
 
 def _surroundings(entry: LogEntry) -> dict[str, Any]:
     return {
-        **neighbours(entry),
-        "siblings": log_siblings(reading_books(), entry),
+        **surroundings(entry),
         "labels": {key: label for key, (_, label) in THINGS.items()},
         "explorer": EXPLORER,
-        "request_rows": same_request(reading_books(), entry.request_id),
-        "request_transactions": transactions_of_request(reading_books(), entry.request_id),
+        "request_transactions": transactions_of_request(reading_books(), entry.request_id, entry.created_at),
     }
 
 
