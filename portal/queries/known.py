@@ -33,7 +33,7 @@ from portal.models import (
 )
 from portal.models.log import TRACED_KEYS
 from portal.queries.log_language import is_type
-from portal.queries.probes import Cut, of_kinds, prefix_of
+from portal.queries.probes import Cut, Place, of_kinds, prefix_of
 
 KEYS = (Log.created_at, Log.id)
 REMEMBERED_SECONDS = 60
@@ -84,14 +84,6 @@ def known_kinds(session: Session) -> Kinds:
         kinds = Kinds(tuple((row[0], row[1]) for row in rows), max((row[2] for row in rows), default=0) - MARGIN)
         _remembered[place] = (time.monotonic() + REMEMBERED_SECONDS, kinds)
     return kinds
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What to order by in place of a row's own columns."""
-
-    created_at: Any
-    id: Any
 
 
 def of_known_kinds(

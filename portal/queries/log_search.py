@@ -15,7 +15,7 @@ from portal.models import LogLevel as LogLevel
 from portal.models.log import TRACED_KEYS
 from portal.queries import probes
 from portal.queries.known import NONE, Kinds, keys_naming, known_kinds, of_known_kinds
-from portal.queries.log_entry import COLUMNS, LogEntry
+from portal.queries.log_entry import BARE, COLUMNS, LogEntry
 from portal.queries.log_language import TYPE, is_type, log_vocabulary
 from portal.queries.nearest import nearest_first, no_farther
 from portal.queries.paging import (
@@ -51,7 +51,8 @@ NEAREST = 1000
 class LogSearch:
     """What to show of the log. Values of one field are alternatives; fields add up.
 
-    In `level`, `type` and `actor` a leading `-` leaves a value out, as in `type=-CRON_*`.
+    In `level`, `type` and `actor` a leading `-` leaves a value out, as in `type=-CRON_*`. `bare` rows come
+    without their metadata, which takes a third of the time that reading a page does.
     """
 
     level: Choice = field(default_factory=Choice)
@@ -67,6 +68,7 @@ class LogSearch:
     limit: int = 50
     blame: tuple[str, str] = ("from", "")
     kinds: Kinds = NONE
+    bare: bool = False
     keys: tuple[str, ...] = TRACED_KEYS
 
     @classmethod
@@ -98,10 +100,10 @@ class LogSearch:
         if self._is_one_walk:
             return self._walk()
         if self._probes_are_few:
-            return self._probed(COLUMNS)
+            return self._probed(self._columns)
         keys = self._keys()
         found = keys.subquery("found")
-        row = select(*COLUMNS).where(Log.id == found.c.id, Log.created_at == found.c.created_at)
+        row = select(*self._columns).where(Log.id == found.c.id, Log.created_at == found.c.created_at)
         row_of = row.where(*self.period.conditions(Log.created_at)).limit(1).lateral("entry")
         wanted = select(*row_of.c).select_from(found.join(row_of, true()))
         return wanted.order_by(*self.order.columns(found.c.created_at, found.c.id))
@@ -141,10 +143,14 @@ class LogSearch:
         named = [or_(*(Log.details[key].astext == self.entity for key in TRACED_KEYS))] if self.entity else []
         return [*replace(self, order=Order())._conditions(), *self._kinds(), *named]
 
+    @property
+    def _columns(self) -> Sequence[Any]:
+        return BARE if self.bare else COLUMNS
+
     def _walk(self, *also: ColumnElement[bool]) -> Any:
         """The page by one walk of one index."""
         named = [Log.details[self.keys[0]].astext == self.entity] if self.entity else []
-        return self._cut(select(*COLUMNS).where(*self._conditions(), *self._kinds(), *named, *also), Log)
+        return self._cut(select(*self._columns).where(*self._conditions(), *self._kinds(), *named, *also), Log)
 
     def _walk_among(self, nearest: int) -> Any:
         """What of the page is among the nearest rows, of its level where it has one, whatever their type."""

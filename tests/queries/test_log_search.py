@@ -340,6 +340,14 @@ def test_the_time_limit_does_not_outlive_the_search(session: Session) -> None:
     assert session.scalar(text("show statement_timeout")) == "0"
 
 
+@pytest.mark.parametrize("args", [[], [("type", "USER_LOGIN")], [("type", "USER_*")], [("q", "connexion")]])
+def test_bare_rows_lack_their_metadata_alone(app: Flask, session: Session, args: list[tuple[str, str]]) -> None:
+    write(session, [Event(details={"ipAddress": f"192.0.2.{n}"}) for n in range(3)])
+    whole = search(args).page(session).rows
+    assert [row.details["ipAddress"] for row in whole] == ["192.0.2.2", "192.0.2.1", "192.0.2.0"]
+    assert replace(search(args), bare=True).page(session).rows == [replace(row, details=None) for row in whole]
+
+
 @pytest.fixture
 def many_rows(session: Session) -> Session:
     """20,000 rows over four weeks, with fresh statistics."""
