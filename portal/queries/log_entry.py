@@ -1,17 +1,16 @@
-"""One event of `log` as pages show it, found by its id, its request and its place in time."""
+"""One event of `log` as pages show it, found by its id and its request."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, null, select
 from sqlalchemy.orm import Session
 
 from portal.models import Log, LogActor, LogLevel
 from portal.models.log import TRACED_KEYS as TRACED_KEYS
-from portal.queries.paging import Cursor, Order
 
 COLUMNS = (
     Log.id,
@@ -24,14 +23,18 @@ COLUMNS = (
     Log.details,
     Log.request_id,
 )
+BARE = tuple(null().label("metadata") if column is Log.details else column for column in COLUMNS)
+"""The same without the metadata."""
 AROUND = 5
 MOST_OF_A_REQUEST = 50
+LONGEST_REQUEST = timedelta(days=1)
+"""No request, delivery or run of a job writes for longer: most partitions are left alone when it is asked for."""
 LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One row; `details` is its metadata."""
+    """One row; `details` is its metadata, None where that was not asked for."""
 
     id: int
     created_at: datetime
@@ -44,9 +47,18 @@ class LogEntry:
     request_id: UUID
 
 
+BY_ID = select(*COLUMNS).where(Log.id == bindparam("id"))
+OF_REQUEST = (
+    select(*COLUMNS)
+    .where(Log.request_id == bindparam("request"), Log.created_at.between(bindparam("since"), bindparam("until")))
+    .order_by(Log.created_at, Log.id)
+    .limit(MOST_OF_A_REQUEST)
+)
+
+
 def find_log(session: Session, row_id: int) -> LogEntry | None:
     """The event of an id."""
-    row = session.execute(select(*COLUMNS).where(Log.id == row_id)).first()
+    row = session.execute(BY_ID, {"id": row_id}).first()
     return None if row is None else LogEntry(*row)
 
 
@@ -57,21 +69,11 @@ def parse_row_id(given: str) -> int | None:
     return int(given) if int(given) <= LARGEST_ID else None
 
 
-def same_request(session: Session, request_id: UUID) -> Sequence[LogEntry]:
-    """The first rows that one request, job run or delivery wrote, oldest first."""
-    query = select(*COLUMNS).where(Log.request_id == request_id).order_by(Log.created_at, Log.id)
-    return [LogEntry(*row) for row in session.execute(query.limit(MOST_OF_A_REQUEST))]
+def same_request(session: Session, request_id: UUID, near: datetime) -> Sequence[LogEntry]:
+    """The first rows that one request, job run or delivery wrote about `near`, oldest first."""
+    return [LogEntry(*row) for row in session.execute(OF_REQUEST, of_request(request_id, near))]
 
 
-def around(
-    session: Session, entry: LogEntry, *, newer: int = AROUND, older: int = AROUND
-) -> tuple[Sequence[LogEntry], Sequence[LogEntry]]:
-    """The rows right after and right before an event, whatever they are, each newest first."""
-    after = _beside(session, Order(Cursor(entry.created_at, entry.id, backwards=True)), newer)
-    return after[::-1], _beside(session, Order(Cursor(entry.created_at, entry.id)), older)
-
-
-def _beside(session: Session, order: Order, most: int) -> list[LogEntry]:
-    query = select(*COLUMNS).where(*order.conditions(Log.created_at, Log.id))
-    query = query.order_by(*order.columns(Log.created_at, Log.id)).limit(most)
-    return [LogEntry(*row) for row in session.execute(query)]
+def of_request(request_id: UUID, near: datetime) -> dict[str, object]:
+    """What a statement about one request takes: a request lasts a while and no longer."""
+    return {"request": request_id, "since": near - LONGEST_REQUEST, "until": near + LONGEST_REQUEST}

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from portal.queries.log_entry import LONGEST_REQUEST
 from portal.queries.paging import read_within
 from portal.queries.trace_items import TraceItem, of_stripe
 from portal.queries.trace_statements import TraceKind as TraceKind
@@ -14,9 +15,6 @@ from portal.queries.trace_statements import beside, naming, stripe
 
 MOST = 500
 """Rows of one book that a trace shows, the newest ones."""
-
-LONGEST_REQUEST = timedelta(days=1)
-"""No request, delivery or run of a job writes for longer."""
 
 
 @dataclass(frozen=True, slots=True)

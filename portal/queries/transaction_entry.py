@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.models import EntityType, LogActor, LogLevel, TransactionEventType, TransactionLog
 from portal.models.currency import to_decimal
-from portal.queries.log_entry import MOST_OF_A_REQUEST
+from portal.queries.log_entry import MOST_OF_A_REQUEST, of_request
 
 COLUMNS = (
     TransactionLog.id,
@@ -78,15 +78,25 @@ def level_of(event_type: str) -> LogLevel:
     return LogLevel.WARNING if opened else LogLevel.INFO
 
 
+BY_ID = select(*COLUMNS).where(TransactionLog.id == bindparam("id"))
+OF_REQUEST = (
+    select(*COLUMNS)
+    .where(
+        TransactionLog.request_id == bindparam("request"),
+        TransactionLog.created_at.between(bindparam("since"), bindparam("until")),
+    )
+    .order_by(TransactionLog.created_at, TransactionLog.id)
+    .limit(MOST_OF_A_REQUEST)
+)
+
+
 def find_transaction(session: Session, row_id: int) -> TransactionEntry | None:
     """The event of an id."""
-    row: Any = session.execute(select(*COLUMNS).where(TransactionLog.id == row_id)).first()
+    row: Any = session.execute(BY_ID, {"id": row_id}).first()
     return None if row is None else TransactionEntry(*row)
 
 
-def transactions_of_request(session: Session, request_id: UUID) -> Sequence[TransactionEntry]:
-    """The first financial events that one request, job run or delivery wrote, oldest first."""
-    query = select(*COLUMNS).where(TransactionLog.request_id == request_id)
-    query = query.order_by(TransactionLog.created_at, TransactionLog.id).limit(MOST_OF_A_REQUEST)
-    rows: Any = session.execute(query)
+def transactions_of_request(session: Session, request_id: UUID, near: datetime) -> Sequence[TransactionEntry]:
+    """The first financial events that one request, job run or delivery wrote about `near`, oldest first."""
+    rows: Any = session.execute(OF_REQUEST, of_request(request_id, near))
     return [TransactionEntry(*row) for row in rows]

@@ -1,6 +1,7 @@
 """Around an event: five before, five after, more on demand, the filters one came with visibly set aside."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -46,3 +47,13 @@ def test_a_row_leads_to_its_neighbours_whatever_was_looked_for(admin: Browser, s
     assert "Filtres mis de côté" not in admin.words
     for wrong in ("older=4", "older=56", "newer=x", "newer=-5", "older=", "older=5&older=6"):
         assert admin.get(f"{LOGS}/{ids[20]}?{wrong}").status_code == (200 if wrong == "older=" else 400)
+
+
+def test_what_is_not_near_is_found_far_away(admin: Browser, session: Session) -> None:
+    moments = [timedelta(days=-30), timedelta(days=-9), timedelta(hours=-1), timedelta(), timedelta(days=30)]
+    thing = {"payoutId": "p-1"}
+    ids = write(session, [Event(details={} if n == 2 else thing, at=NOON + at) for n, at in enumerate(moments)])
+    admin.get(f"{LOGS}/{ids[3]}")
+    assert [row for row in shown(admin) if row in ids] == ids[::-1]  # the sign-in is a row too
+    siblings = admin.text.partition('data-siblings="payoutId"')[2].partition("</div>")[0]
+    assert re.findall(r'href="[^"]+/(\d+)"', siblings) == [str(ids[1]), str(ids[4])]

@@ -7,9 +7,10 @@ from flask import request, url_for
 
 from portal.blueprints.explorer import Pair, pairs
 from portal.blueprints.logs.words import EXPLORER
-from portal.queries.log_entry import AROUND, LogEntry, around
+from portal.queries.log_entry import AROUND, LogEntry
 from portal.queries.paging import BadParameter, Cursor
 from portal.queries.parameters import one
+from portal.queries.surroundings import log_surroundings
 from portal.unit_of_work import reading_books
 
 NEWER, OLDER = "newer", "older"
@@ -21,23 +22,27 @@ def asks_for_more() -> bool:
     return NEWER in request.args or OLDER in request.args
 
 
-def neighbours(entry: LogEntry) -> dict[str, Any]:
-    """The rows around an event, the ways to more, the filters set aside. Raises BadParameter."""
+def surroundings(entry: LogEntry) -> dict[str, Any]:
+    """What stands around an event, the ways to more neighbours, the filters set aside. Raises BadParameter."""
     wanted = {name: _wanted(name) for name in (NEWER, OLDER)}
-    after, before = around(reading_books(), entry, newer=wanted[NEWER], older=wanted[OLDER])
-    here = Cursor(entry.created_at, entry.id)
-    there = Cursor(entry.created_at, entry.id, backwards=True)
+    there = log_surroundings(reading_books(), entry, newer=wanted[NEWER], older=wanted[OLDER])
     filters = [pair for pair in pairs() if pair[0] not in {NEWER, OLDER}]
-    found = {NEWER: len(after), OLDER: len(before)}
+    found = {NEWER: len(there.after), OLDER: len(there.before)}
     return {
-        "after": after,
-        "before": before,
-        "older_href": EXPLORER.href([("cursor", here.encode())]),
-        "newer_href": EXPLORER.href([("cursor", there.encode())]),
+        "after": there.after,
+        "before": there.before,
+        "request_rows": there.request,
+        "siblings": there.siblings,
+        "older_href": _list_from(Cursor(entry.created_at, entry.id)),
+        "newer_href": _list_from(Cursor(entry.created_at, entry.id, backwards=True)),
         "more": {n: _more(entry, filters, wanted, n) for n in wanted if found[n] == wanted[n] < MOST},
         "aside": [f"{EXPLORER.labels[name]} {value}" for name, value in filters if name in EXPLORER.labels],
         "search_href": EXPLORER.href(filters),
     }
+
+
+def _list_from(cursor: Cursor) -> str:
+    return EXPLORER.href([("cursor", cursor.encode())])
 
 
 def _wanted(name: str) -> int:

@@ -1,6 +1,7 @@
 """Views of /dashboard/admin/system-logs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import abort, render_template, request
@@ -10,7 +11,7 @@ from portal.blueprints.chart import chart_state
 from portal.blueprints.entities import THINGS, changes_in, facts_in, stack_of, things_in
 from portal.blueprints.explorer import hidden, paged, searched
 from portal.blueprints.logs import bp
-from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, neighbours
+from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, surroundings
 from portal.blueprints.logs.charts import chart_links, drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
@@ -20,10 +21,9 @@ from portal.blueprints.reading import tools
 from portal.blueprints.saved_views.menu import menu_of
 from portal.queries.exports import Book
 from portal.queries.live_tail import tail_place
-from portal.queries.log_entry import LogEntry, find_log, parse_row_id, same_request
+from portal.queries.log_entry import LogEntry, find_log, parse_row_id
 from portal.queries.log_search import LogSearch
 from portal.queries.paging import BadParameter
-from portal.queries.siblings import log_siblings
 from portal.queries.transaction_entry import transactions_of_request
 from portal.unit_of_work import reading, reading_books
 
@@ -39,7 +39,8 @@ def index() -> str:
     opened = _opened()
     chart = chart_state()
     place = tail_place(reading_books())  # before the page: what it does not see is new
-    page = paged(search, reading_books())
+    shown = tools(EXPLORER, Book.LOG, search, request.args)
+    page = paged(replace(search, bare=not (opened or shown.columns)), reading_books())
     empty = not page.rows and not search.order.cursor
     return render_template(
         "logs/index.html",
@@ -54,7 +55,7 @@ def index() -> str:
         opened=opened,
         live=live_of(search, place),
         views=menu_of(Book.LOG),
-        tools=tools(EXPLORER, Book.LOG, search, request.args),
+        tools=shown,
         detail_of=_detail,
         chart=chart,
         chart_links=chart_links(),
@@ -95,12 +96,10 @@ def _detail(entry: LogEntry) -> dict[str, Any]:
 
 def _surroundings(entry: LogEntry) -> dict[str, Any]:
     return {
-        **neighbours(entry),
-        "siblings": log_siblings(reading_books(), entry),
+        **surroundings(entry),
         "labels": {key: label for key, (_, label) in THINGS.items()},
         "explorer": EXPLORER,
-        "request_rows": same_request(reading_books(), entry.request_id),
-        "request_transactions": transactions_of_request(reading_books(), entry.request_id),
+        "request_transactions": transactions_of_request(reading_books(), entry.request_id, entry.created_at),
     }
 
 

@@ -17,8 +17,8 @@ from portal.blueprints.transactions.words import EXPLORER, OBJECTS, chips, metad
 from portal.queries.exports import Book
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
-from portal.queries.siblings import transaction_siblings, transactions_around
-from portal.queries.transaction_entry import TransactionEntry, find_transaction, transactions_of_request
+from portal.queries.surroundings import transaction_surroundings
+from portal.queries.transaction_entry import TransactionEntry, find_transaction
 from portal.queries.transaction_search import FILTERS, TransactionSearch
 from portal.unit_of_work import reading, reading_books
 
@@ -67,19 +67,18 @@ def detail(row_id: str) -> str:
         abort(404)
     if request.args.get("partial") or request.headers.get("X-Fragment"):
         return render_template("transactions/_detail.html", **_detail(entry))
-    others = [row for row in transactions_of_request(reading_books(), entry.request_id) if row.id != entry.id]
-    after, before = transactions_around(reading_books(), entry)
+    around = transaction_surroundings(reading_books(), entry)
     return render_template(
         "transactions/detail.html",
         **_detail(entry),
         explorer=EXPLORER,
         objects=OBJECTS,
-        request_rows=same_request(reading_books(), entry.request_id),
-        request_transactions=others,
-        siblings=transaction_siblings(reading_books(), entry),
+        request_rows=same_request(reading_books(), entry.request_id, entry.created_at),
+        request_transactions=[row for row in around.request if row.id != entry.id],
+        siblings=around.siblings,
         labels={key: label for key, (_, label) in THINGS.items()} | {"entityId": OBJECTS[entry.entity_type]},
-        after=after,
-        before=before,
+        after=around.after,
+        before=around.before,
     )
 
 
