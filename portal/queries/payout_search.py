@@ -150,7 +150,7 @@ WHOLE = (
     .outerjoin(User, User.id == Payout.decided_by)
     .options(joinedload(Payout.creator), joinedload(Payout.attempts))
     .where(Payout.id == bindparam("id"))
-    .execution_options(populate_existing=True)
+    .execution_options(populate_existing=True, kept_plan=True)
 )
 
 
