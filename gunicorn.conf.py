@@ -1,5 +1,6 @@
 """How gunicorn serves the portal: threads, because a request may wait for Stripe; run.py starts it."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -50,5 +51,7 @@ def post_worker_init(worker):  # type: ignore[no-untyped-def]  # gunicorn's own 
     from portal.jobs.outages import keep_replaying
     from portal.jobs.scheduler import start
 
+    gc.collect()
+    gc.freeze()  # what a worker starts with stays: pages need not wait while it is looked through
     keep_replaying(worker.wsgi)
     start(worker.wsgi)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
-from flask_babel import lazy_gettext
+
+from portal.blueprints.spoken import lazy_gettext
 
 THINGS: Mapping[str, tuple[str, Any]] = {
     "payoutId": ("payout", lazy_gettext("Payout")),

@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from flask import Blueprint, g, request, url_for
-from flask_babel import lazy_gettext
 from werkzeug.datastructures import MultiDict
 
 from portal.blueprints.access import me
@@ -15,6 +14,7 @@ from portal.blueprints.addresses import address
 from portal.blueprints.lists import with_page_size
 from portal.blueprints.pills import Pill, parameter_pill, term_pills
 from portal.blueprints.row_links import RowLinks
+from portal.blueprints.spoken import lazy_gettext
 from portal.domain.work import utc_now
 from portal.queries.paging import LIMITS, BadParameter, Page
 from portal.queries.search_forms import Forms

@@ -1,17 +1,14 @@
 """How pages show moments, money and ids: filters, and the reader's language and zone."""
 
-import re
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from babel import Locale
 from babel.numbers import format_currency
 from flask import Flask, request, session
-from flask_babel import format_decimal, get_locale, get_translations
-from markupsafe import Markup
+from flask_babel import format_decimal, get_locale
 
 from portal.blueprints.access import person
 from portal.blueprints.moments import (
@@ -24,14 +21,13 @@ from portal.blueprints.moments import (
     stamp,
 )
 from portal.blueprints.reader import reader
+from portal.blueprints.spoken import spoken
 from portal.blueprints.stacks import stack_lines
 from portal.blueprints.visible import visible
 from portal.domain.money import to_decimal
 
 LANGUAGES = {"fr": "Français", "en": "English"}
 DEFAULT_TIMEZONE = "Europe/Paris"
-BEFORE_MARKS = re.compile("(?<=«) | (?=[:;?!»])")
-"""Spaces of French that end no line."""
 
 
 def register(app: Flask) -> None:
@@ -49,24 +45,6 @@ def register(app: Flask) -> None:
     app.add_template_filter(visible)
     app.add_template_filter(stamp)
     app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"] = spoken
-
-
-def spoken(words: str, /, **given: Any) -> Markup:
-    """What `_()` says in templates, which ask for a hundred words a page: as Jinja's own, looked up once."""
-    language = reader().language
-    return _said(language, words) % given if given else _plain(language, words)
-
-
-@lru_cache(maxsize=8192)
-def _said(language: str, words: str) -> Markup:
-    said = get_translations().ugettext(words)
-    said = BEFORE_MARKS.sub("\u00a0", said) if language == "fr" else said
-    return Markup(said)  # noqa: S704 -- the catalogue's words, as Jinja has them
-
-
-@lru_cache(maxsize=8192)
-def _plain(language: str, words: str) -> Markup:
-    return _said(language, words) % {}
 
 
 def select_locale() -> str:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, g, request, session, url_for
-from flask_babel import lazy_gettext
 
 from portal.blueprints.access import READERS, SignedIn, person, settings
 from portal.blueprints.addresses import address
 from portal.blueprints.filters import LANGUAGES, select_timezone
 from portal.blueprints.reader import reader
+from portal.blueprints.spoken import lazy_gettext
 from portal.domain.people import Role
 from portal.domain.preferences import Preferences
 from portal.domain.work import utc_now

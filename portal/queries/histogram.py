@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.queries.calendar_bars import HOUR, Step, bar_edges, choose_step
 from portal.queries.counted_hours import Cutoffs, counted_hours, missing_levels
+from portal.queries.level_bars import level_bars
 from portal.queries.log_counts import (
     Sums,
     newest_sums,
@@ -72,6 +73,8 @@ def log_histogram(
     within = replace(search, period=TimeRange(start, end))
     if by_hours:
         found = sums(session, within, cutoffs, edges=edges, counted=counted)
+    elif roll_up_for(search) is not None and search.type.is_open and search.actor.is_open:
+        found = level_bars(session, within, edges=edges)
     elif roll_up_for(search) is not None:
         found = row_sums(session, within, edges=edges)
     else:

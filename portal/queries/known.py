@@ -9,19 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    String,
     Subquery,
-    cast,
-    func,
     literal,
     or_,
     select,
     text,
-    true,
     union,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from portal.models import (
@@ -38,8 +33,9 @@ from portal.models import (
 )
 from portal.models.log import TRACED_KEYS
 from portal.queries.log_language import is_type
-from portal.queries.probes import Cut, prefix_of
+from portal.queries.probes import Cut, Place, of_kinds, prefix_of
 
+KEYS = (Log.created_at, Log.id)
 REMEMBERED_SECONDS = 60
 MARGIN = 1000
 """Ids are taken before their rows are seen: so many before the last one may still come."""
@@ -74,13 +70,15 @@ class Kinds:
     seen: int
 
 
+NONE = Kinds((), 0)
+"""What is known of an empty book: every row is read."""
 _remembered: dict[Any, tuple[float, Kinds]] = {}
 
 
 def known_kinds(session: Session) -> Kinds:
     """The kinds of the session's database, at most a minute old: rows after `seen` may be of others."""
     place = session.get_bind()
-    until, kinds = _remembered.get(place, (0.0, Kinds((), 0)))
+    until, kinds = _remembered.get(place, (0.0, NONE))
     if time.monotonic() >= until:
         rows = session.execute(KINDS).all()
         kinds = Kinds(tuple((row[0], row[1]) for row in rows), max((row[2] for row in rows), default=0) - MARGIN)
@@ -88,33 +86,17 @@ def known_kinds(session: Session) -> Kinds:
     return kinds
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What to order by in place of a row's own columns."""
-
-    created_at: Any
-    id: Any
-
-
 def of_known_kinds(
     kinds: Kinds, types: Sequence[str], levels: Sequence[str], conditions: Sequence[ColumnElement[bool]], cut: Cut
 ) -> Subquery:
     """Keys of the rows of these types and levels: a probe of each kind that is known, and all newer rows."""
-    probe, kind = _probe_of([pair for pair in kinds.pairs if _wanted(pair, types, levels)])
-    found = cut(probe.where(*conditions), Log).lateral("probe")
+    pairs = [pair for pair in kinds.pairs if _wanted(pair, types, levels)]
+    known = {"type": [type for type, _ in pairs], "level": [level for _, level in pairs]}
     newer = [Log.id > kinds.seen, or_(*map(is_type, types)), Log.level.in_(levels), *conditions]
     place = Place(Log.created_at + timedelta(), Log.id)  # never by the index of moments: newer rows are few
-    return union(
-        select(found.c.created_at, found.c.id).select_from(kind.join(found, true())),
-        cut(select(Log.created_at, Log.id).where(*newer), place),
-    ).subquery("probed")
-
-
-def _probe_of(pairs: Sequence[tuple[str, str]]) -> tuple[Any, Any]:
-    types = literal([type for type, _ in pairs], ARRAY(String))
-    levels = cast(literal([level for _, level in pairs], ARRAY(String)), ARRAY(Log.level.type))
-    kind = func.unnest(types, levels).table_valued("type", "level", name="kind").render_derived()
-    return select(Log.created_at, Log.id).where(Log.type == kind.c.type, Log.level == kind.c.level), kind
+    return union(of_kinds(KEYS, known, conditions, cut), cut(select(*KEYS).where(*newer), place)).subquery(
+        "probed"
+    )
 
 
 def _wanted(pair: tuple[str, str], types: Sequence[str], levels: Sequence[str]) -> bool:

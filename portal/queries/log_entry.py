@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, null, select
 from sqlalchemy.orm import Session
 
 from portal.models import Log, LogActor, LogLevel
@@ -23,6 +23,8 @@ COLUMNS = (
     Log.details,
     Log.request_id,
 )
+BARE = tuple(null().label("metadata") if column is Log.details else column for column in COLUMNS)
+"""The same without the metadata."""
 AROUND = 5
 MOST_OF_A_REQUEST = 50
 LONGEST_REQUEST = timedelta(days=1)
@@ -32,7 +34,7 @@ LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One row; `details` is its metadata."""
+    """One row; `details` is its metadata, None where that was not asked for."""
 
     id: int
     created_at: datetime

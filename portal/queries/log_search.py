@@ -14,9 +14,10 @@ from portal.models import LogActor as LogActor
 from portal.models import LogLevel as LogLevel
 from portal.models.log import TRACED_KEYS
 from portal.queries import probes
-from portal.queries.known import Kinds, keys_naming, known_kinds, of_known_kinds
-from portal.queries.log_entry import COLUMNS, LogEntry
+from portal.queries.known import NONE, Kinds, keys_naming, known_kinds, of_known_kinds
+from portal.queries.log_entry import BARE, COLUMNS, LogEntry
 from portal.queries.log_language import TYPE, is_type, log_vocabulary
+from portal.queries.nearest import nearest_first, no_farther
 from portal.queries.paging import (
     BadParameter,
     Order,
@@ -42,13 +43,16 @@ SORTS = {"-createdAt": False, "createdAt": True}
 
 FEW = 8
 """Pairs of a type and a level, up to which each is read whole."""
+NEAREST = 1000
+"""Rows among which a page of a common family of types is looked for, before each of its kinds is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogSearch:
     """What to show of the log. Values of one field are alternatives; fields add up.
 
-    In `level`, `type` and `actor` a leading `-` leaves a value out, as in `type=-CRON_*`.
+    In `level`, `type` and `actor` a leading `-` leaves a value out, as in `type=-CRON_*`. `bare` rows come
+    without their metadata, which takes a third of the time that reading a page does.
     """
 
     level: Choice = field(default_factory=Choice)
@@ -63,7 +67,8 @@ class LogSearch:
     order: Order = field(default_factory=Order)
     limit: int = 50
     blame: tuple[str, str] = ("from", "")
-    kinds: Kinds | None = None
+    kinds: Kinds = NONE
+    bare: bool = False
     keys: tuple[str, ...] = TRACED_KEYS
 
     @classmethod
@@ -93,54 +98,80 @@ class LogSearch:
     def statement(self) -> Any:
         """One row more than a page holds, in the order of reading."""
         if self._is_one_walk:
-            named = [Log.details[self.keys[0]].astext == self.entity] if self.entity else []
-            return self._cut(select(*COLUMNS).where(*self._conditions(), *self._kinds(), *named), Log)
+            return self._walk()
         if self._probes_are_few:
-            rows = self._probed(COLUMNS)
-            return self._cut(select(*rows.c), rows.c)
+            return self._probed(self._columns)
         keys = self._keys()
         found = keys.subquery("found")
-        row = select(*COLUMNS).where(Log.id == found.c.id, Log.created_at == found.c.created_at)
-        row_of = row.limit(1).lateral("entry")
+        row = select(*self._columns).where(Log.id == found.c.id, Log.created_at == found.c.created_at)
+        row_of = row.where(*self.period.conditions(Log.created_at)).limit(1).lateral("entry")
         wanted = select(*row_of.c).select_from(found.join(row_of, true()))
         return wanted.order_by(*self.order.columns(found.c.created_at, found.c.id))
 
     def page(self, session: Session) -> Page[LogEntry]:
         """The page at the cursor. Raises BadParameter when it takes more than three seconds."""
-        rows = read_within(session, self.informed(session).statement(), blame=self.blame)
-        return cut_page([LogEntry(*row) for row in rows], self.limit, self.order.cursor)
+        return cut_page([LogEntry(*row) for row in self._read(session)], self.limit, self.order.cursor)
 
     def finds_something(self, session: Session) -> bool:
         """Whether any row passes the filters. Raises BadParameter when that takes more than three seconds."""
-        return bool(read_within(session, self.informed(session).statement().limit(1), blame=self.blame))
+        return bool(replace(self, limit=0)._read(session))
+
+    def _read(self, session: Session) -> list[Any]:
+        """One row more than a page holds, where there are so many."""
+        parts = [self.period] if self._finds_by_id else nearest_first(self.period, self.order)
+        if self._asks_for_families:
+            found = read_within(session, replace(self, period=parts[0])._walk_among(NEAREST), blame=self.blame)
+            if len(found) > self.limit:
+                return list(found)
+        rows: list[Any] = []
+        wanted = self.informed(session)
+        for part in parts:
+            left = replace(wanted, period=part, limit=self.limit - len(rows))
+            rows += read_within(session, left.statement(), blame=self.blame)
+            if len(rows) > self.limit:
+                break
+        return rows
 
     def informed(self, session: Session) -> "LogSearch":
         """The same search, which knows where it need not look."""
         if self.entity is not None:
             return replace(self, keys=keys_naming(session, self.entity))
-        if self._is_narrow or all(prefix_of(value) is None for value in self.type.only):
-            return self
-        return replace(self, kinds=known_kinds(session))
+        return replace(self, kinds=known_kinds(session)) if self._asks_for_families else self
 
     def filters(self) -> list[ColumnElement[bool]]:
         """Every filter as a condition on a row, without the place in the list: what counts and exports read."""
         named = [or_(*(Log.details[key].astext == self.entity for key in TRACED_KEYS))] if self.entity else []
         return [*replace(self, order=Order())._conditions(), *self._kinds(), *named]
 
+    @property
+    def _columns(self) -> Sequence[Any]:
+        return BARE if self.bare else COLUMNS
+
+    def _walk(self, *also: ColumnElement[bool]) -> Any:
+        """The page by one walk of one index."""
+        named = [Log.details[self.keys[0]].astext == self.entity] if self.entity else []
+        return self._cut(select(*self._columns).where(*self._conditions(), *self._kinds(), *named, *also), Log)
+
+    def _walk_among(self, nearest: int) -> Any:
+        """What of the page is among the nearest rows, of its level where it has one, whatever their type."""
+        level = Choice(self.level.only).conditions(Log.level) if len(self.level.only) == 1 else []
+        return self._walk(no_farther(nearest, self.order, [*self.period.conditions(Log.created_at), *level]))
+
     def _keys(self) -> Any:
         """The page's keys from many walks of an index, so that only a page's rows are read whole."""
-        if self.entity is not None:
-            found = probes.naming(self.entity, self.keys, [*self._conditions(), *self._kinds()], self._cut)
-        else:
-            found = self._probed((Log.created_at, Log.id))
+        if self.entity is None:
+            return self._probed((Log.created_at, Log.id))
+        found = probes.naming(self.entity, self.keys, [*self._conditions(), *self._kinds()], self._cut)
         return self._cut(select(found.c.created_at, found.c.id), found.c)
 
     def _probed(self, columns: Sequence[Any]) -> Any:
+        """Columns of the page's rows, from a probe of each wanted type and level."""
         levels = self.level.only or tuple(LogLevel)
         conditions = [*self._conditions(), *self._left_out()]
-        if self.kinds:
-            return of_known_kinds(self.kinds, self.type.only, levels, conditions, self._cut)
-        return probes.of_kinds(columns, self.type.only, levels, conditions, self._cut)
+        if self._asks_for_families:
+            found = of_known_kinds(self.kinds, self.type.only, levels, conditions, self._cut)
+            return self._cut(select(found.c.created_at, found.c.id), found.c)
+        return probes.of_kinds(columns, probes.pairs(self.type.only, levels), conditions, self._cut)
 
     @property
     def _is_one_walk(self) -> bool:
@@ -150,17 +181,26 @@ class LogSearch:
         return self._is_narrow or not (self.type.only or len(self.level.only) > 1)
 
     @property
+    def _asks_for_families(self) -> bool:
+        """Whether types are asked for by how they begin, and no index of its own makes the rows few."""
+        return not self._is_one_walk and self.entity is None and any(map(_is_family, self.type.only))
+
+    @property
     def _probes_are_few(self) -> bool:
         """Whether reading a page of rows for each pair is quicker than to plan another reading of the book."""
-        exact = self.entity is None and all(prefix_of(value) is None for value in self.type.only)
+        exact = self.entity is None and not any(map(_is_family, self.type.only))
         pairs = max(1, len(self.type.only)) * (len(self.level.only) or len(LogLevel))
         return exact and pairs <= FEW
 
     @property
     def _is_narrow(self) -> bool:
         """Whether an index of its own makes the rows few before their level and type matter."""
-        by_id = self.request_id is not None or self.actor_id is not None
-        return by_id or self.text.finds_by_index or self.query.narrows
+        return self._finds_by_id or self.text.finds_by_index
+
+    @property
+    def _finds_by_id(self) -> bool:
+        """Whether that index is of ids: its rows are few and may lie anywhere."""
+        return any((self.entity, self.request_id, self.actor_id, self.query.narrows))
 
     def _cut(self, query: Any, place: Any) -> Any:
         """`query` in reading order, one row longer than a page; `place` has its created_at and id."""
@@ -172,7 +212,7 @@ class LogSearch:
             *self.order.conditions(Log.created_at, Log.id),
             *self.period.conditions(Log.created_at),
             *self.text.conditions(Log.search),
-            *_chosen(Log.actor, self.actor),
+            *self.actor.conditions(Log.actor),
             *self.query.conditions,
         ]
         if self.actor_id is not None:
@@ -183,13 +223,11 @@ class LogSearch:
 
     def _kinds(self) -> list[ColumnElement[bool]]:
         wanted = [or_(*map(is_type, self.type.only))] if self.type.only else []
-        if self.level.only:
-            wanted.append(_in(Log.level, self.level.only))
-        return [*wanted, *self._left_out()]
+        return [*wanted, *Choice(self.level.only).conditions(Log.level), *self._left_out()]
 
     def _left_out(self) -> list[ColumnElement[bool]]:
         types = [~is_type(value) for value in self.type.without]
-        return types if not self.level.without else [*types, ~_in(Log.level, self.level.without)]
+        return [*types, *Choice(without=self.level.without).conditions(Log.level)]
 
 
 def _types(args: Arguments) -> Choice:
@@ -201,18 +239,12 @@ def _types(args: Arguments) -> Choice:
     return Choice(only, without)
 
 
+def _is_family(type: str) -> bool:
+    return prefix_of(type) is not None
+
+
 def _oldest_first(args: Arguments) -> bool:
     given = one(args, "sort")
     if given is not None and given not in SORTS:
         raise BadParameter("sort", given, "-createdAt ou createdAt")
     return SORTS[given] if given else False
-
-
-def _chosen(column: Any, chosen: Choice) -> list[ColumnElement[bool]]:
-    only = [_in(column, chosen.only)] if chosen.only else []
-    return only if not chosen.without else [*only, ~_in(column, chosen.without)]
-
-
-def _in(column: Any, values: tuple[str, ...]) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = column == values[0] if len(values) == 1 else column.in_(values)
-    return found

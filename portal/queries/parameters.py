@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
+from sqlalchemy import ColumnElement
+
 from portal.queries.paging import BadParameter
 
 W = TypeVar("W", bound=StrEnum)
@@ -40,6 +42,16 @@ class Choice:
     def lets(self, value: str) -> bool:
         """Whether it lets a value pass that is one of its own, and no beginning of several."""
         return value not in self.without and (not self.only or value in self.only)
+
+    def conditions(self, column: Any) -> list[ColumnElement[bool]]:
+        """What a column must satisfy."""
+        only = [_in(column, self.only)] if self.only else []
+        return [*only, ~_in(column, self.without)] if self.without else only
+
+
+def _in(column: Any, values: tuple[str, ...]) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = column == values[0] if len(values) == 1 else column.in_(values)
+    return found
 
 
 def refuse_unknown(args: Arguments, known: Collection[str]) -> None:

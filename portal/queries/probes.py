@@ -4,16 +4,30 @@ A walk of the time index that looks for rare types or levels reads the whole boo
 (type, level), or per key that may name an entity, reads a page each.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, Subquery, cast, func, or_, select, true, union
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy import ColumnElement, String, Subquery, cast, func, literal, literal_column, select, true, union
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from portal.models import Log
 
 Cut = Callable[[Any, Any], Any]
 """Puts a query in reading order, from the page's place, and makes it no longer than the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What to order by in place of a row's own columns."""
+
+    created_at: Any
+    id: Any
+
+
+PROBED = Place(literal_column("probe.created_at"), literal_column("probe.id"))
 
 
 def prefix_of(value: str) -> str | None:
@@ -32,42 +46,39 @@ def naming(entity: str, keys: Sequence[str], conditions: Sequence[ColumnElement[
     return union(*arms).subquery("named")
 
 
+def pairs(types: Sequence[str], levels: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Every type beside every level; the levels alone where no types are asked for."""
+    if not types:
+        return {"level": levels}
+    both = list(product(types, levels))
+    return {"type": [type for type, _ in both], "level": [level for _, level in both]}
+
+
 def of_kinds(
     columns: Sequence[Any],
-    types: Sequence[str],
-    levels: Sequence[str],
+    kinds: Mapping[str, Sequence[str]],
     conditions: Sequence[ColumnElement[bool]],
     cut: Cut,
-) -> Subquery:
-    """Columns of the rows of these types, or of every type, and levels: one probe of each pair."""
-    level = select(func.unnest(cast(array(levels), ARRAY(Log.level.type))).label("level")).subquery("levels")
-    probe = select(*columns).where(Log.level == level.c.level, *conditions)
-    source: Any = level
-    if types:
-        kind = _known_types(types)
-        probe = probe.where(Log.type == kind.c.type)
-        source = kind.join(level, true())
+) -> Any:
+    """Columns of the rows of some levels, or of some types each beside its level: one probe of each."""
+    kind = unnested(kinds)
+    probe = select(*columns).where(*(getattr(Log, name) == kind.c[name] for name in kinds), *conditions)
     found = cut(probe, Log).lateral("probe")
-    return select(*found.c).select_from(source.join(found, true())).subquery("probed")
+    return cut(select(*_of_probe(tuple(columns))).select_from(kind.join(found, true())), PROBED)
 
 
-def _known_types(wanted: Sequence[str]) -> Subquery:
-    """The types that exist in the book among `wanted`, prefixes resolved."""
-    exact = [value for value in wanted if prefix_of(value) is None]
-    arms: list[Any] = []
-    if exact:
-        arms.append(select(func.unnest(cast(array(exact), ARRAY(String))).label("type")))
-    prefixes = [prefix for prefix in map(prefix_of, wanted) if prefix is not None]
-    if prefixes:
-        every = _every_type()
-        matching = [func.starts_with(every.c.type, prefix) for prefix in prefixes]
-        arms.append(select(every.c.type).where(or_(*matching)))
-    return union(*arms).subquery("kinds")
+@cache
+def _of_probe(columns: tuple[Any, ...]) -> list[Any]:
+    """Columns of a probe by their names: to ask it for them takes longer than all else of the statement."""
+    return [literal_column(f"probe.{column.name}", column.type).label(column.name) for column in columns]
 
 
-def _every_type() -> Any:
-    """Each type once, by hopping along the index from one to the next."""
-    first = select(func.min(Log.type).label("type"))
-    hop = first.cte("every_type", recursive=True)
-    following = select(func.min(Log.type)).where(Log.type > hop.c.type).scalar_subquery()
-    return hop.union_all(select(following).where(hop.c.type.is_not(None)))
+def unnested(kinds: Mapping[str, Sequence[str]]) -> Any:
+    """Levels, or types each beside its level, as rows."""
+    listed = func.unnest(*(_values(name, values) for name, values in kinds.items()))
+    return listed.table_valued(*kinds, name="kind").render_derived()
+
+
+def _values(name: str, values: Sequence[str]) -> Any:
+    given = literal(list(values), ARRAY(String))
+    return given if name == "type" else cast(given, ARRAY(Log.level.type))

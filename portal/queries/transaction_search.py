@@ -117,8 +117,8 @@ class TransactionSearch:
             *self.period.conditions(book.created_at),
             *self.text.conditions(book.search),
             *self.amounts.conditions(book.amount_minor, book.currency),
-            *_chosen(book.event_type, self.event_type),
-            *_chosen(book.entity_type, self.entity_type),
+            *self.event_type.conditions(book.event_type),
+            *self.entity_type.conditions(book.entity_type),
             *(COLUMN_OF[name] == value for name, value in self.exact),
             *self.query.conditions,
         ]
@@ -150,11 +150,6 @@ def _currency(args: Arguments) -> str | None:
     if given is not None and not CURRENCY.fullmatch(given):
         raise BadParameter("currency", given, "un code de devise ISO, comme EUR")
     return given.upper() if given else None
-
-
-def _chosen(column: Any, chosen: Choice) -> list[ColumnElement[bool]]:
-    only = [column.in_(chosen.only)] if chosen.only else []
-    return only if not chosen.without else [*only, column.not_in(chosen.without)]
 
 
 def transaction_total(session: Session, search: TransactionSearch, *, exact: bool = False) -> Total:

@@ -1,6 +1,7 @@
 """Views of /dashboard/admin/system-logs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import abort, render_template, request
@@ -38,7 +39,8 @@ def index() -> str:
     opened = _opened()
     chart = chart_state()
     place = tail_place(reading_books())  # before the page: what it does not see is new
-    page = paged(search, reading_books())
+    shown = tools(EXPLORER, Book.LOG, search, request.args)
+    page = paged(replace(search, bare=not (opened or shown.columns)), reading_books())
     empty = not page.rows and not search.order.cursor
     return render_template(
         "logs/index.html",
@@ -53,7 +55,7 @@ def index() -> str:
         opened=opened,
         live=live_of(search, place),
         views=menu_of(Book.LOG),
-        tools=tools(EXPLORER, Book.LOG, search, request.args),
+        tools=shown,
         detail_of=_detail,
         chart=chart,
         chart_links=chart_links(),

@@ -3,10 +3,11 @@
 from typing import Any
 
 from flask import url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import gettext
 
 from portal.blueprints.entities import SAME, Chip, things_in
 from portal.blueprints.explorer import Explorer
+from portal.blueprints.spoken import lazy_gettext
 from portal.blueprints.terms import only_metadata
 from portal.domain.work import utc_now
 from portal.queries.log_entry import LogEntry

@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import url_for
-from flask_babel import gettext, lazy_gettext
+from flask_babel import gettext
 
 from portal.blueprints.entities import KIND_LABELS
 from portal.blueprints.filters import duration_ms, money
+from portal.blueprints.spoken import lazy_gettext
 from portal.queries.payout_life import StepKey
 from portal.queries.payout_search import Payout
 from portal.queries.sale_life import SaleKey
