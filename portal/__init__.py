@@ -3,10 +3,11 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask.logging import default_handler
-from sqlalchemy import create_engine
+from sqlalchemy import URL, create_engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import cli
@@ -41,6 +42,7 @@ from portal.blueprints.users import bp as users
 from portal.blueprints.webhooks import bp as webhook_pages
 from portal.config import Settings, load_settings
 from portal.database import DatabaseUrls, database_urls, patience
+from portal.database.kept_plans import KEEPS_PLANS
 from portal.database.pool import LIVELY
 from portal.database.revision import newest_revision
 from portal.database.stored_json import read_json
@@ -80,7 +82,6 @@ BLUEPRINTS = (
     health,
 )
 UNSIGNED_FORMS = (stripe_webhooks, cron)  # Stripe signs its posts itself; an outside clock knows a secret
-READING = {"json_deserializer": read_json}
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10, **LIVELY}
 APART_POOL = {"pool_size": 4, "max_overflow": 10, "pool_timeout": 5, **LIVELY}
 MAX_FORM = 64 * 1024
@@ -104,7 +105,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     app.extensions["stripe_gateway"] = Stripe(
         settings.stripe_secret_key, api_base=settings.stripe_api_base, timeout=settings.stripe_timeout
     )
-    app.extensions["replica"] = _replica(urls)
+    app.extensions["replica"] = _replica(settings, urls)
     apart = create_engine(urls.app, connect_args=patience(urls.app), **APART_POOL)
     writer.configure(apart, strict=strict_catalogue, spool=Spool(settings.instance / "spool"))
     _behind_proxies(app, settings.trusted_proxies)
@@ -119,10 +120,21 @@ def create_app(environ: Mapping[str, str] | None = None, *, strict_catalogue: bo
     return app
 
 
-def _replica(urls: DatabaseUrls) -> Replica | None:
+def _replica(settings: Settings, urls: DatabaseUrls) -> Replica | None:
     if urls.replica is None:
         return None
-    return Replica(create_engine(urls.replica, connect_args=patience(urls.replica), **READING, **POOL))
+    return Replica(create_engine(urls.replica, **_reading(settings, urls.replica)))
+
+
+def _reading(settings: Settings, url: URL) -> dict[str, Any]:
+    """What the engine of a database that pages are read from takes."""
+    plans = {KEEPS_PLANS: settings.database_kept_plans}
+    return {
+        **POOL,
+        "json_deserializer": read_json,
+        "connect_args": patience(url),
+        "execution_options": plans,
+    }
 
 
 def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
@@ -130,7 +142,7 @@ def _flask_config(settings: Settings, urls: DatabaseUrls) -> dict[str, object]:
         "SECRET_KEY": settings.secret_key,
         "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
         "SQLALCHEMY_DATABASE_URI": urls.app,
-        "SQLALCHEMY_ENGINE_OPTIONS": {**POOL, **READING, "connect_args": patience(urls.app)},
+        "SQLALCHEMY_ENGINE_OPTIONS": _reading(settings, urls.app),
         "MAX_CONTENT_LENGTH": MAX_FORM,
         "MAX_FORM_MEMORY_SIZE": MAX_FORM,
         "MAX_FORM_PARTS": MAX_PARTS,

@@ -38,6 +38,7 @@ class Settings:
     database_url: str | None = field(repr=False)
     database_owner_url: str | None = field(repr=False)
     database_replica_url: str | None = field(repr=False)
+    database_kept_plans: bool
     secret_key: str = field(repr=False)
     secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     stripe_secret_key: str = field(repr=False)
@@ -107,6 +108,7 @@ class _Reader(Values):
             database_url=self.optional("DATABASE_URL", required=self.production),
             database_owner_url=self.optional("DATABASE_OWNER_URL"),
             database_replica_url=self.optional("DATABASE_REPLICA_URL"),
+            database_kept_plans=self.choice("DATABASE_KEPT_PLANS", ("on", "off"), "on") == "on",
             secret_key=self.secret("SECRET_KEY", local) or "",
             secret_key_fallbacks=self.fallbacks(),
             stripe_secret_key=self.optional("STRIPE_SECRET_KEY", required=self.production) or SANDBOX_KEY,

@@ -47,7 +47,7 @@ class LogEntry:
     request_id: UUID
 
 
-BY_ID = select(*COLUMNS).where(Log.id == bindparam("id"))
+BY_ID = select(*COLUMNS).where(Log.id == bindparam("id")).execution_options(kept_plan=True)
 OF_REQUEST = (
     select(*COLUMNS)
     .where(Log.request_id == bindparam("request"), Log.created_at.between(bindparam("since"), bindparam("until")))

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, cast, func, or_, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal.models import Creator, User
 from portal.models import Payout as Payout
@@ -145,13 +145,19 @@ class PayoutDetail:
     decided_by: User | None
 
 
+WHOLE = (
+    select(Payout, User)
+    .outerjoin(User, User.id == Payout.decided_by)
+    .options(joinedload(Payout.creator), joinedload(Payout.attempts))
+    .where(Payout.id == bindparam("id"))
+    .execution_options(populate_existing=True, kept_plan=True)
+)
+
+
 def find_payout(session: Session, payout_id: UUID, *, creator_id: UUID | None = None) -> PayoutDetail | None:
     """A payout, freshly read; with `creator_id` only when it is that creator's."""
-    query = select(Payout, User).outerjoin(User, User.id == Payout.decided_by)
-    query = query.options(joinedload(Payout.creator), selectinload(Payout.attempts)).where(Payout.id == payout_id)
-    if creator_id is not None:
-        query = query.where(Payout.creator_id == creator_id)
-    row = session.execute(query.execution_options(populate_existing=True)).first()
+    query = WHOLE if creator_id is None else WHOLE.where(Payout.creator_id == creator_id)
+    row = session.execute(query, {"id": payout_id}).unique().first()
     return None if row is None else PayoutDetail(*row)
 
 

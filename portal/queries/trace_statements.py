@@ -8,7 +8,19 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, any_, bindparam, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text, Uuid
 
@@ -62,7 +74,8 @@ PEOPLE = (K.USER, K.CREATOR)
 
 
 def _metadata(book: Any, key: str) -> Any:
-    return book["metadata"][key].astext
+    """A key as the index on it is written, also where a plan is kept: with its name and no parameter."""
+    return book["metadata"][literal_column(f"'{key}'")].astext
 
 
 LOG_COLUMNS = (
@@ -102,7 +115,8 @@ def naming(kind: TraceKind, *, bounded: bool) -> Any:
         columns.append(LOG.actor_id)
     owner = OWNERS[kind] if kind in OWNERS else _metadata(MONEY, KEYS[kind])
     arms = [_newest(LOG, LOG_COLUMNS, column == bindparam("id"), *_up_to(LOG, bounded)) for column in columns]
-    return union_all(*arms, _newest(MONEY, MONEY_COLUMNS, owner == bindparam("id"), *_up_to(MONEY, bounded)))
+    money = _newest(MONEY, MONEY_COLUMNS, owner == bindparam("id"), *_up_to(MONEY, bounded))
+    return union_all(*arms, money).execution_options(kept_plan=True)
 
 
 @cache

@@ -78,7 +78,7 @@ def level_of(event_type: str) -> LogLevel:
     return LogLevel.WARNING if opened else LogLevel.INFO
 
 
-BY_ID = select(*COLUMNS).where(TransactionLog.id == bindparam("id"))
+BY_ID = select(*COLUMNS).where(TransactionLog.id == bindparam("id")).execution_options(kept_plan=True)
 OF_REQUEST = (
     select(*COLUMNS)
     .where(

@@ -46,6 +46,7 @@ OPENED = (
     )
     .join(User, User.id == UserSession.user_id)
     .outerjoin(Creator, Creator.user_id == User.id)
+    .execution_options(kept_plan=True)
 )
 NOW_UNDER = OPENED.where(UserSession.token_hash == bindparam("digest"))
 ONCE_UNDER = OPENED.where(UserSession.former_hash == bindparam("digest"))
