@@ -115,7 +115,7 @@ def http_error(error: HTTPException) -> Response:
         return _bare(status, message)
     if wants_json():
         return json_error(status, error.name.upper().replace(" ", "_"), message, {})
-    response = _page(status, error=None, message=message)
+    response = _page(status, error=None, message=None if status in {403, 404} else message)
     if status == 405:
         response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or [])
     return response

@@ -9,6 +9,7 @@ from babel import Locale
 from babel.numbers import format_currency
 from flask import Flask, request, session
 from flask_babel import format_decimal, get_locale
+from markupsafe import Markup, escape
 
 from portal.blueprints.access import person
 from portal.blueprints.moments import (
@@ -28,6 +29,7 @@ from portal.domain.money import to_decimal
 
 LANGUAGES = {"fr": "Français", "en": "English"}
 DEFAULT_TIMEZONE = "Europe/Paris"
+LONGEST_UNBROKEN = 17
 
 
 def register(app: Flask) -> None:
@@ -39,6 +41,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(iso)
     app.add_template_filter(money)
     app.add_template_filter(middle)
+    app.add_template_filter(breakable)
     app.add_template_filter(percent)
     app.add_template_filter(duration_ms)
     app.add_template_filter(stack_lines)
@@ -90,6 +93,16 @@ def middle(text: str | UUID, keep: int = 8) -> str:
     """An id shortened in its middle."""
     whole = str(text)
     return whole if len(whole) <= keep * 2 else f"{whole[:keep]}…{whole[-4:]}"
+
+
+def breakable(name: object) -> Markup:
+    """A long name of several words that can break once, after the underscore nearest its middle."""
+    said = str(name)
+    places = [i + 1 for i, letter in enumerate(said) if letter == "_"] if len(said) > LONGEST_UNBROKEN else []
+    if not places:
+        return escape(said)
+    place = min(places, key=lambda i: abs(2 * i - len(said)))
+    return escape(said[:place]) + Markup("<wbr>") + escape(said[place:])
 
 
 def percent(share: float) -> str:

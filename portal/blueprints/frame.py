@@ -97,6 +97,9 @@ GUEST_NAVIGATION = (
     NavigationItem(lazy_gettext("Se connecter"), "auth.login", "user"),
 )
 
+ENVIRONMENTS = {"DÉMO": lazy_gettext("DÉMO")}
+"""What an environment is called in another language; TEST and PROD are the same in all."""
+
 
 def register(app: Flask) -> None:
     """Give every template its frame."""
@@ -107,10 +110,11 @@ def frame() -> dict[str, Any]:
     """What base.html shows around every page."""
     somebody = person()
     liked = somebody.preferences if somebody else Preferences()
+    label = settings().environment_label
     standing = find_standing(reading()) if somebody and somebody.role in READERS else None
     return {
         "navigation": admin_navigation(standing) if standing else navigation(somebody),
-        "environment_label": settings().environment_label,
+        "environment_label": ENVIRONMENTS.get(label, label),
         "sandbox_notice": settings().sandbox,
         "current_person": somebody,
         "languages": languages(),

@@ -130,8 +130,10 @@ def test_without_a_csrf_token_nobody_signs_in(app: Flask) -> None:
 def test_the_sign_in_page_speaks_the_browsers_language(browser: Browser) -> None:
     browser.get("/login", headers={"Accept-Language": "en"})
     assert '<html lang="en"' in browser.text
+    assert 'environment-demo">DEMO<' in browser.text
     browser.get("/login")
     assert '<html lang="fr"' in browser.text
+    assert 'environment-demo">DÉMO<' in browser.text
 
 
 def test_what_signing_in_takes_is_not_called_optional(browser: Browser) -> None:

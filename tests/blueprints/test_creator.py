@@ -109,6 +109,7 @@ def test_a_creator_without_account_is_told_what_to_do(app: Flask, factory: Facto
     page = Browser(app).sign_in(factory.creator(account=False).email)
     page.get(HOME)
     assert "Compte Stripe à relier" in page.words
+    assert "Ouvrir mon compte Stripe" in page.words
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,7 @@ def test_a_user_sees_their_own_page_and_nobody_else_does(app: Flask, admin: Brow
     assert "Bonjour Ugo" in page.words
     assert user.email in page.words
     assert admin.get("/dashboard/user").status_code == 403
+    assert "n’a pas le rôle que cette page demande" in admin.words
 
 
 def test_late_jobs_stand_on_top_until_they_succeed(admin: Browser, app: Flask, session: Session) -> None:

@@ -40,6 +40,15 @@ def value_of(browser: Browser, key: str) -> tuple[str, str]:
     return found[1], unescape(re.sub("<[^>]+>", "", found[1]))
 
 
+def test_a_long_message_is_cut_in_the_title_and_whole_below(admin: Browser, session: Session) -> None:
+    message = "Action refusée : " + "un motif après l’autre, " * 6 + "et le dernier."
+    [row] = write(session, [Event(message=message, at=NOON)])
+    admin.get(f"{LOGS}/{row}")
+    [title] = re.findall(r"<h1><span[^>]*>(.*?)</span></h1>", admin.text)
+    assert (len(title) <= 90, title[-1]) == (True, "…")
+    assert f'<p class="lede" lang="fr">{message}</p>' in admin.text
+
+
 def test_each_value_is_shown_by_its_kind(admin: Browser, session: Session) -> None:
     details = {
         "payoutId": "p-1", "amount": 1234.5, "currency": "EUR", "requestedAmount": "99.90",

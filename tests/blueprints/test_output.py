@@ -8,6 +8,7 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from portal.blueprints.addresses import address
+from portal.blueprints.filters import breakable
 from portal.blueprints.output import written
 from portal.models import LogLevel
 
@@ -64,6 +65,20 @@ def test_addresses_are_those_of_url_for(portal_app: Flask) -> None:
                 assert address("logs.index") == url_for("logs.index") == f"{root}/dashboard/admin/system-logs"
             assert address("logs.index", q="a b") == url_for("logs.index", q="a b")
             assert address("logs.detail", row_id=4) == url_for("logs.detail", row_id=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("USER_LOGIN", "USER_LOGIN"),
+        ("CRON_PAYOUT_PROGRESS", "CRON_PAYOUT_<wbr>PROGRESS"),
+        ("PAYOUT_APPROVAL_STRIPE_CREATION_ERROR", "PAYOUT_APPROVAL_<wbr>STRIPE_CREATION_ERROR"),
+        ("a long name without <i>any</i>", "a long name without &lt;i&gt;any&lt;/i&gt;"),
+        ("a long name with_<i>one</i>", "a long name with_<wbr>&lt;i&gt;one&lt;/i&gt;"),
+    ],
+)
+def test_a_long_name_can_break_once_near_its_middle(name: str, said: str) -> None:
+    assert breakable(name) == said
 
 
 @pytest.mark.parametrize(

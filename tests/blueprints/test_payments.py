@@ -209,7 +209,7 @@ def test_refunds_are_listed_with_their_failures(
     deliver()
     process()
     admin.get(f"{COMPLAINTS}?kind=refunds&status=FAILED")
-    assert "expired_or_canceled_card" in admin.words
+    assert "Carte expirée ou annulée" in admin.words
     assert "10,00" in admin.words
 
 

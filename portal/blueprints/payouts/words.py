@@ -109,8 +109,6 @@ def _note(step: Step, detail: PayoutDetail) -> str | None:
         return str(_("Issue inconnue depuis plus de 23 heures : vérifiez dans Stripe avant toute décision."))
     if step.key is StepKey.ACCEPTANCE and payout.status is S.SUBMITTING:
         return str(_("Envoyé ; la réponse de Stripe n’est pas encore connue. Le portail la redemande."))
-    if step.key in {StepKey.ACCEPTANCE, StepKey.ARRIVAL, StepKey.RETURN} and step.state is StepState.FAILED:
-        return payout.failure_code
     return None
 
 

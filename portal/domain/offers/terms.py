@@ -113,6 +113,8 @@ def read_start(text: str, zone: ZoneInfo, now: datetime) -> datetime:
 
     An hour that the clocks skip is refused; one that they strike twice is the first.
     """
+    if not text.strip():
+        raise TermInvalid("Indiquez une date et une heure.")
     if not MOMENT.fullmatch(text.strip()):
         raise TermInvalid("Indiquez une date et une heure, comme 2026-11-30T14:30.")
     try:

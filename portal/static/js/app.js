@@ -106,7 +106,7 @@ addEventListener("pageshow", () => {
 });
 document.querySelector("[data-autofocus]")?.focus();
 
-document.querySelector(".mainnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+document.querySelector(".mainnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
 // How long ago.
 const words = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto" });
