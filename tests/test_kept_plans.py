@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.config import load_settings
 from portal.database.kept_plans import KEEPS_PLANS
+from portal.queries.counted_hours import counted_hours
 from portal.queries.trace_statements import TraceKind, naming
 from tests.conftest import SECRETS
 from tests.queries.books import Event, Money, write, write_money
@@ -52,6 +53,14 @@ def test_a_statement_is_planned_once_whatever_its_values(connection: Connection,
     with owner_engine.connect() as plain:
         assert found == [about(plain, payout) for payout in payouts]
         assert kept(plain) == []
+
+
+def test_one_without_values_is_kept_as_well(connection: Connection, session: Session) -> None:
+    with Session(connection) as keeping:
+        found = [counted_hours(keeping) for _ in range(2)]
+        assert kept(connection) == [(2, 0)]
+    assert found == [counted_hours(session)] * 2
+    assert found[0].oldest_row is not None
 
 
 def test_one_that_the_server_forgot_fails_once(connection: Connection) -> None:

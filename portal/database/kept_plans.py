@@ -28,7 +28,7 @@ def _by_its_plan(at: Connection, _: Any, sent: str, given: Any, context: Any, __
     if (KEPT_PLAN, whole) not in at.info:
         at.info[KEPT_PLAN, whole] = f"kept_{next(_numbers)}"
         steps.append(f"prepare {at.info[KEPT_PLAN, whole]} as {prepared}")
-    steps.append(f"execute {at.info[KEPT_PLAN, whole]}({values})")
+    steps.append(f"execute {at.info[KEPT_PLAN, whole]}{values}")
     return sent.replace(whole, "; ".join(steps)), given
 
 
@@ -48,4 +48,5 @@ def _numbered(statement: str) -> tuple[str, str]:
     """A statement with the numbers of its values in their places, and the values to execute it with."""
     names = list(dict.fromkeys(PLACE.findall(statement)))
     prepared = PLACE.sub(lambda place: f"${names.index(place[1]) + 1}", statement)
-    return prepared, ", ".join(f"%({name})s" for name in names)
+    values = ", ".join(f"%({name})s" for name in names)
+    return prepared, f"({values})" if names else ""

@@ -41,12 +41,16 @@ class Edge:
     gone: tuple[LogLevel, ...] = ()
 
 
+REACH = select(
+    select(func.min(LogHourActor.bucket)).scalar_subquery(),
+    select(func.max(LogHourActor.bucket)).scalar_subquery(),
+    select(func.min(Log.created_at)).scalar_subquery(),
+).execution_options(kept_plan=True)
+
+
 def counted_hours(session: Session) -> Counted:
     """How far the hourly counts reach."""
-    since = select(func.min(LogHourActor.bucket)).scalar_subquery()
-    last = select(func.max(LogHourActor.bucket)).scalar_subquery()
-    oldest_row = select(func.min(Log.created_at)).scalar_subquery()
-    first, newest, row = session.execute(select(since, last, oldest_row)).one()
+    first, newest, row = session.execute(REACH).one()
     return Counted(first, None if newest is None else newest + HOUR, row)
 
 

@@ -48,7 +48,7 @@ STANDING = select(
     select(func.count()).where(Payout.status == PayoutStatus.REQUESTED).scalar_subquery(),
     select(func.count()).where(Alert.resolved_at.is_(None), Alert.acknowledged_at.is_(None)).scalar_subquery(),
     select(Setting.value).where(Setting.name == SENDING_PAUSED).scalar_subquery(),
-)
+).execution_options(kept_plan=True)
 """Asked by every page of an admin's, and so built once."""
 
 

@@ -41,6 +41,7 @@ VISIBLE = (
     select(*COLUMNS)
     .join(User, User.id == SavedView.owner_id)
     .where(or_(SavedView.owner_id == bindparam("user"), SavedView.is_shared))
+    .execution_options(kept_plan=True)
 )
 IN_ORDER = VISIBLE.order_by(SavedView.owner_id != bindparam("user"), SavedView.name_key)
 OF_BOOK = IN_ORDER.where(SavedView.book == bindparam("of"))
