@@ -22,7 +22,7 @@ from portal.blueprints.moments import (
     stamp,
 )
 from portal.blueprints.reader import reader
-from portal.blueprints.spoken import spoken
+from portal.blueprints.spoken import counted, spoken
 from portal.blueprints.stacks import stack_lines
 from portal.blueprints.visible import visible
 from portal.domain.money import to_decimal
@@ -47,7 +47,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(stack_lines)
     app.add_template_filter(visible)
     app.add_template_filter(stamp)
-    app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"] = spoken
+    app.jinja_env.globals |= {"_": spoken, "gettext": spoken, "ngettext": counted}
 
 
 def select_locale() -> str:

@@ -23,6 +23,14 @@ def spoken(words: str, /, **given: Any) -> Markup:
     return Markup(str.__mod__(_said(language, words), safe))  # noqa: S704 -- as Markup's own %, in one step
 
 
+def counted(one: str, many: str, num: int, /, **given: Any) -> Markup:
+    """What `ngettext()` says in templates; in French nothing is counted like one."""
+    words = {"num": num, **given}
+    if reader().language == "fr":
+        return _said("fr", one if abs(num) < 2 else many) % words
+    return Markup(get_translations().ungettext(one, many, num)) % words  # noqa: S704 -- as above
+
+
 @lru_cache(maxsize=8192)
 def _said(language: str, words: str) -> Markup:
     said = get_translations().ugettext(words)

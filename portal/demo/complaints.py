@@ -30,7 +30,7 @@ def refund(sale: Sale, at: datetime, *, part: float) -> None:
     row = {"id": world.chance.uuid(at), "payment_id": sale.payment["id"], "amount_minor": minor}
     row |= {"currency": sale.seller.currency, "reason": world.chance.pick(REASONS), "status": RefundStatus.PENDING}
     row |= {"stripe_refund_id": world.chance.stripe_id("re"), "failure_reason": None, "initiated_by": admin.id}
-    world.books.add("refund", row | {"created_at": at})
+    world.books.add("refund", row | {"settled_at": None, "created_at": at})
     row = world.books.tables["refund"][-1]
     facts = _refund_facts(row)
     initiated = facts | {"reason": row["reason"], "adminId": admin.id, "bookingId": sale.booking["id"]}
@@ -77,7 +77,7 @@ def _enter(op: Operation, row: Facts, event: TransactionEventType, metadata: Fac
 
 
 def _succeeded(op: Operation, event_id: str, row: Facts) -> None:
-    row["status"] = RefundStatus.SUCCEEDED
+    row |= {"status": RefundStatus.SUCCEEDED, "settled_at": op.at}
     facts = _refund_facts(row) | {"stripeRefundId": row["stripe_refund_id"]}
     op.log("REFUND_SUCCEEDED", LogActor.SYSTEM, None, facts)
     _enter(op, row, TransactionEventType.REFUND_SUCCEEDED, {}, stripe_event_id=event_id)
@@ -86,7 +86,7 @@ def _succeeded(op: Operation, event_id: str, row: Facts) -> None:
 
 
 def _failed(op: Operation, event_id: str, row: Facts) -> None:
-    row |= {"status": RefundStatus.FAILED, "failure_reason": BROKEN_CARD}
+    row |= {"status": RefundStatus.FAILED, "failure_reason": BROKEN_CARD, "settled_at": op.at}
     op.log("REFUND_FAILED", LogActor.SYSTEM, None, _refund_facts(row) | {"failureReason": BROKEN_CARD})
     failed = {"error_message": BROKEN_CARD, "stripe_event_id": event_id}
     _enter(op, row, TransactionEventType.REFUND_FAILED, {}, **failed)

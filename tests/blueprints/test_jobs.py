@@ -62,7 +62,7 @@ def test_running_a_job_shows_what_it_did_and_leads_to_its_trace(
     admin.get(f"{PAYOUTS}/run")
     admin.submit("/process-payouts/run")
     assert "lancée" in admin.words
-    assert "1 succès · 0 échecs · 1 ignoré" in admin.words
+    assert "1 succès · 0 échec · 1 ignoré" in admin.words
     assert "Solde sous le minimum" in admin.words
     assert f"/dashboard/admin/creators/{poor.id}" in admin.text
     run = session.scalars(select(JobRun)).one()

@@ -89,3 +89,13 @@ def test_no_line_of_french_ends_before_its_punctuation(portal_app: Flask, langua
     source = '{{ _("Raison :") }} {{ _("Recherche de « %(text)s »", text="a : b") }}'
     with portal_app.test_request_context(headers={"Accept-Language": language}):
         assert portal_app.jinja_env.from_string(source).render() == said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("fr", ["0 résultat", "1 résultat", "2 résultats"]), ("en", ["0 results", "1 result", "2 results"])],
+)
+def test_nothing_is_counted_as_each_language_does(portal_app: Flask, language: str, said: list[str]) -> None:
+    source = portal_app.jinja_env.from_string('{{ ngettext("%(n)s résultat", "%(n)s résultats", n, n=n) }}')
+    with portal_app.test_request_context(headers={"Accept-Language": language}):
+        assert [source.render(n=n) for n in range(3)] == said

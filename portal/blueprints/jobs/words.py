@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask_babel import format_date, format_decimal, gettext, ngettext
+from flask_babel import format_date, format_decimal, gettext
 from flask_babel import lazy_gettext as _
 
+from portal.blueprints.spoken import counted as ngettext
 from portal.domain.jobs import Schedule
 from portal.domain.payouts.rounds import Outcome, Reason, outcome_of
 from portal.queries.job_search import JobRun
@@ -82,7 +83,7 @@ def rhythm(schedule: Schedule) -> str:
 def result(run: JobRun) -> list[str]:
     """What a run did, in a few counted words."""
     told = run.summary
-    found = []
+    found: list[str] = []
     if "succeeded" in told:
         found += [
             ngettext("%(num)s succès", "%(num)s succès", told["succeeded"]),
@@ -118,7 +119,9 @@ def _deleted(told: dict[str, Any]) -> list[str]:
             )
         ]
     n = sum(by_level.values())
-    found = [ngettext("%(count)s ligne supprimée", "%(count)s lignes supprimées", n, count=format_decimal(n))]
+    found: list[str] = [
+        ngettext("%(count)s ligne supprimée", "%(count)s lignes supprimées", n, count=format_decimal(n))
+    ]
     found += [f"{level} {format_decimal(n)}" for level, n in by_level.items() if n]
     if weeks := told.get("weeksDropped", 0) + told.get("weeksRewritten", 0):
         found.append(ngettext("%(num)s semaine rendue au disque", "%(num)s semaines rendues au disque", weeks))
