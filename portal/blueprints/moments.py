@@ -1,5 +1,6 @@
 """Moments as pages show them, some hundred on a page: what Babel would say, without asking it each time."""
 
+from bisect import bisect_right
 from datetime import UTC, datetime
 from functools import cache
 from zoneinfo import available_timezones
@@ -12,10 +13,11 @@ from portal.blueprints.reader import Reader, reader
 from portal.domain.work import utc_now
 
 MONTHS = Locale("en").months["format"]["abbreviated"]
-UNITS = (31_536_000, 2_592_000, 604_800, 86_400, 3600, 60, 1)
-"""Seconds of a year, a month, a week, a day, an hour, a minute and a second, as Babel counts them."""
+UNITS = (1, 60, 3600, 86_400, 604_800, 2_592_000, 31_536_000)
+"""Seconds of a second, a minute, an hour, a day, a week, a month and a year, as Babel counts them."""
 ENOUGH = 1.2
 """Of a unit, for it to be the one that says how long ago."""
+LEAST = [ENOUGH * unit for unit in UNITS[1:]]
 _TOLD: dict[tuple[str, int, bool, int], str] = {}
 """A language, a unit, whether it is past, how many: some hundred sentences in all."""
 
@@ -59,7 +61,7 @@ def relative_time(value: datetime) -> str:
 def _from_now(value: datetime, who: Reader) -> str:
     delta = value - utc_now()
     seconds = delta.days * 86_400 + delta.seconds
-    unit = next(unit for unit in UNITS if abs(seconds) >= ENOUGH * unit or unit == 1)
+    unit = UNITS[bisect_right(LEAST, abs(seconds))]
     told = who.language, unit, seconds < 0, round(abs(seconds) / unit)
     if told not in _TOLD:
         _TOLD[told] = str(format_timedelta(delta, add_direction=True, threshold=ENOUGH))

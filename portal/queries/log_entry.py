@@ -1,6 +1,6 @@
 """One event of `log` as pages show it, found by its id and its request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +23,14 @@ COLUMNS = (
     Log.details,
     Log.request_id,
 )
-BARE = tuple(null().label("metadata") if column is Log.details else column for column in COLUMNS)
-"""The same without the metadata."""
+
+
+def without(column: Any, columns: Iterable[Any]) -> tuple[Any, ...]:
+    """Columns with null in the place of one."""
+    return tuple(null().label(each.name) if each is column else each for each in columns)
+
+
+BARE = without(Log.details, COLUMNS)
 AROUND = 5
 MOST_OF_A_REQUEST = 50
 LONGEST_REQUEST = timedelta(days=1)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.models import EntityType, LogActor, LogLevel, TransactionEventType, TransactionLog
 from portal.models.currency import to_decimal
-from portal.queries.log_entry import MOST_OF_A_REQUEST, of_request
+from portal.queries.log_entry import MOST_OF_A_REQUEST, of_request, without
 
 COLUMNS = (
     TransactionLog.id,
@@ -33,11 +33,12 @@ COLUMNS = (
     TransactionLog.actor_id,
     TransactionLog.request_id,
 )
+BARE = without(TransactionLog.details, COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionEntry:
-    """One financial event; `amount_minor` in minor units of `currency`, `details` its metadata."""
+    """One financial event; `amount_minor` in minor units of `currency`, `details` its metadata or None."""
 
     id: int
     created_at: datetime

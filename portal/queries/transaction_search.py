@@ -30,7 +30,7 @@ from portal.queries.search_types import matching
 from portal.queries.text_search import FreeText
 from portal.queries.time_range import TimeRange, parse_time_range
 from portal.queries.totals import Total, row_total
-from portal.queries.transaction_entry import COLUMNS, TransactionEntry
+from portal.queries.transaction_entry import BARE, COLUMNS, TransactionEntry
 from portal.queries.transaction_language import transaction_vocabulary
 
 COLUMN_OF = {
@@ -54,6 +54,7 @@ class TransactionSearch:
     """What to show of the book of money. Values of one field are alternatives; fields add up.
 
     In `event_type` and `entity_type` a leading `-` leaves a value out; `event_type` takes prefixes.
+    `bare` rows come without their metadata.
     """
 
     event_type: Choice = field(default_factory=Choice)
@@ -68,6 +69,7 @@ class TransactionSearch:
     order: Order = field(default_factory=Order)
     limit: int = 50
     blame: tuple[str, str] = ("from", "")
+    bare: bool = False
 
     @classmethod
     def from_args(
@@ -99,7 +101,8 @@ class TransactionSearch:
         """One row more than a page holds, in the order of reading."""
         place = (TransactionLog.created_at, TransactionLog.id)
         conditions = [*self.order.conditions(*place), *self.filters()]
-        return select(*COLUMNS).where(*conditions).order_by(*self.order.columns(*place)).limit(self.limit + 1)
+        rows = select(*(BARE if self.bare else COLUMNS)).where(*conditions)
+        return rows.order_by(*self.order.columns(*place)).limit(self.limit + 1)
 
     def page(self, session: Session) -> Page[TransactionEntry]:
         """The page at the cursor. Raises BadParameter when it takes more than three seconds."""

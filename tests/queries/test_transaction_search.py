@@ -158,6 +158,13 @@ def expected(rows: dict[int, Money], args: list[tuple[str, str]]) -> list[int]:
     return sorted(wanted, key=lambda row_id: (rows[row_id].at, row_id), reverse=True)
 
 
+def test_bare_rows_lack_their_metadata_alone(session: Session) -> None:
+    write_money(session, [Money(details={"note": "zébu"}), Money(details={"note": "daim"})])
+    whole = search([]).page(session).rows
+    assert [row.details["note"] for row in whole] == ["daim", "zébu"]
+    assert replace(search([]), bare=True).page(session).rows == [replace(row, details=None) for row in whole]
+
+
 def test_every_filter_alone_means_what_it_says(session: Session, rows: dict[int, Money]) -> None:
     for name, values in FIELDS.items():
         for value in values:

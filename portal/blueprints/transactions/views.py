@@ -1,5 +1,6 @@
 """Views of /dashboard/admin/logs, the book of money."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import abort, render_template, request
@@ -33,7 +34,8 @@ def index() -> str:
     search = searched(TransactionSearch, also=("open", "chart", "exact"))
     chart = chart_state()
     opened = _opened()
-    page = paged(search, reading_books())
+    shown = tools(EXPLORER, Book.TRANSACTION_LOG, search, request.args)
+    page = paged(replace(search, bare=not (opened or shown.columns)), reading_books())
     empty = not page.rows and not search.order.cursor
     return render_template(
         "transactions/index.html",
@@ -48,7 +50,7 @@ def index() -> str:
         kept_by_boxes=kept_by_boxes,
         opened=opened,
         views=menu_of(Book.TRANSACTION_LOG),
-        tools=tools(EXPLORER, Book.TRANSACTION_LOG, search, request.args),
+        tools=shown,
         detail_of=_detail,
         chart=chart,
         chart_links=(),
