@@ -5,9 +5,9 @@ from flask_babel import lazy_gettext as _l
 from portal.queries.offer_search import OfferStatus
 
 TABS = (
-    (None, _l("Toutes")),
+    (None, _l("Tous")),
     (OfferStatus.AVAILABLE, _l("En ligne")),
-    (OfferStatus.BOOKED, _l("Réservées")),
-    (OfferStatus.COMPLETED, _l("Terminées")),
-    (OfferStatus.CANCELLED, _l("Annulées")),
+    (OfferStatus.BOOKED, _l("Réservés")),
+    (OfferStatus.COMPLETED, _l("Terminés")),
+    (OfferStatus.CANCELLED, _l("Annulés")),
 )
