@@ -1,4 +1,8 @@
-"""What the explorer's benchmark found: a line a question, each goal met or missed, growth between sizes."""
+"""What the explorer's benchmark found: a line a question, each goal met or missed, growth between sizes.
+
+The goals are in milliseconds and over the template; how often the others are slower is counted beside them, as
+some of it no page could meet (docs/decisions/0052).
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +25,11 @@ class Found:
     uncounted: Timing | None = None
     django: Timing | None = None
 
+    @property
+    def goals(self) -> int:
+        """How many goals there are."""
+        return 1 + bool(self.question.against_constants and self.constants)
+
     def misses(self) -> Iterator[str]:
         """The goals that are not met, in words."""
         question, median = self.question, self.ours.median
@@ -28,11 +37,13 @@ class Found:
             yield f"{question.name}: {median:.1f} ms, the goal is {question.goal_ms:.0f}"
         if question.against_constants and self.constants and median > OVER_CONSTANTS * self.constants.median:
             yield f"{question.name}: {median / self.constants.median:.2f} times the template on constants"
+
+    def beside(self) -> Iterator[tuple[str, float, float]]:
+        """Each of the others: how often it is slower, and how often it should be."""
         peers = (("Flask-Admin", self.flask_admin, OVER_FLASK_ADMIN), ("Django", self.django, OVER_DJANGO))
         for name, peer, least in peers:
-            if peer and peer.median < least * median:
-                times = peer.median / median
-                yield f"{question.name}: {times:.1f} times as fast as {name}, the goal is {least:.0f}"
+            if peer:
+                yield name, peer.median / self.ours.median, least
 
     def line(self) -> str:
         """One row of the table."""
@@ -60,15 +71,21 @@ def growth(sizes: Sequence[tuple[int, Sequence[Found]]]) -> Iterator[str]:
         yield f"{alike[0].question.name:<26}{cells}{medians[-1] / medians[0]:>8.2f}x"
 
 
-def verdict(found: Sequence[Found]) -> tuple[list[str], int]:
-    """The missed goals, and how many goals there are in all."""
-    missed = [words for one in found for words in one.misses()]
-    goals = 0
-    for one in found:
-        goals += (
-            1 + bool(one.question.against_constants and one.constants) + bool(one.flask_admin) + bool(one.django)
-        )
-    return missed, goals
+def verdict(found: Sequence[Found]) -> list[str]:
+    """The missed goals."""
+    return [words for one in found for words in one.misses()]
+
+
+def said(rows: int, found: Sequence[Found]) -> Iterator[str]:
+    """How many goals are met and which are not; then the same of the comparison with the others."""
+    missed, goals = verdict(found), sum(one.goals for one in found)
+    yield f"{goals - len(missed)} of {goals} goals met on {rows:,} rows"
+    yield from (f"  missed: {words}" for words in missed)
+    beside = [(one.question.name, *other) for one in found for other in one.beside()]
+    slower = [words for words in beside if words[2] < words[3]]
+    if beside:
+        yield f"{len(beside) - len(slower)} of {len(beside)} answers of the others as much slower as was hoped"
+    yield from (f"  not: {name}: {peer} {times:.1f} times, of {least:.0f}" for name, peer, times, least in slower)
 
 
 def _ms(value: float | None) -> str:
