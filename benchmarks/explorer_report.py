@@ -1,7 +1,7 @@
 """What the explorer's benchmark found: a line a question, each goal met or missed, growth between sizes.
 
 The goals are in milliseconds and over the template; how often the others are slower is counted beside them, as
-some of it no page could meet (docs/decisions/0052).
+some of it no page could meet (docs/decisions/0049).
 """
 
 from collections.abc import Iterator, Sequence
