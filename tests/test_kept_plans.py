@@ -72,6 +72,17 @@ def test_one_that_the_server_forgot_fails_once(connection: Connection) -> None:
     assert about(connection, "p-1") == first
 
 
+def test_no_two_connections_share_a_name(connection: Connection, database_url: str) -> None:
+    """Behind a pooler one could meet the other's: it must not be another statement's."""
+    names = text("select name from pg_prepared_statements where name like 'kept_%'")
+    other = create_engine(database_url, execution_options={KEEPS_PLANS: True})
+    with other.connect() as second:
+        for each in (connection, second):
+            about(each, "p-1")
+        assert len({*connection.scalars(names), *second.scalars(names)}) == 2
+    other.dispose()
+
+
 def test_a_failure_on_the_way_leaves_no_half_name(connection: Connection) -> None:
     with pytest.raises(OperationalError):
         connection.exec_driver_sql("set local statement_timeout = 1; select pg_sleep(1)")

@@ -5,16 +5,15 @@ A statement may ask for its plan to be kept when one index answers it, whatever 
 (docs/decisions/0050-plans-are-kept.md).
 """
 
-import itertools
 import re
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 
 KEPT_PLAN, KEEPS_PLANS = "kept_plan", "keeps_plans"
 PLACE = re.compile(r"%\((\w+)\)s")
-_numbers = itertools.count()
 
 
 @event.listens_for(Engine, "before_cursor_execute", retval=True)
@@ -26,7 +25,7 @@ def _by_its_plan(at: Connection, _: Any, sent: str, given: Any, context: Any, __
     prepared, values = _numbered(whole)
     steps = ["set local plan_cache_mode = force_generic_plan"]
     if (KEPT_PLAN, whole) not in at.info:
-        at.info[KEPT_PLAN, whole] = f"kept_{next(_numbers)}"
+        at.info[KEPT_PLAN, whole] = f"kept_{uuid4().hex}"  # nobody else's, though a pooler mixes connections up
         steps.append(f"prepare {at.info[KEPT_PLAN, whole]} as {prepared}")
     steps.append(f"execute {at.info[KEPT_PLAN, whole]}{values}")
     return sent.replace(whole, "; ".join(steps)), given
