@@ -40,7 +40,6 @@ SETS = ("level", "type", "actor")
 EXACT = ("actorId", "entity", "requestId")
 SORTS = {"-createdAt": False, "createdAt": True}
 
-
 FEW = 8
 """Pairs of a type and a level, up to which each is read whole."""
 NEAREST = 1000
@@ -130,6 +129,7 @@ class LogSearch:
             rows += read_within(session, left.statement(), blame=self.blame)
             if len(rows) > self.limit:
                 break
+            wanted = replace(wanted, text=replace(self.text, rare=True))
         return rows
 
     def informed(self, session: Session) -> "LogSearch":
