@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flask import current_app, g
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -77,9 +77,10 @@ def reading() -> Session:
 
 @contextmanager
 def long_reading() -> Iterator[Session]:
-    """A session of its own that sees one moment of the primary for as long as it is read, and cannot write."""
+    """A session of its own that sees the primary as it is now for as long as it is read, and cannot write."""
     with Session(db.engine, expire_on_commit=False) as session:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+        session.scalar(select(func.pg_current_snapshot()))
         yield session
 
 
