@@ -10,12 +10,15 @@ from typing import Any
 
 from flask import Flask
 from flask.templating import Environment
+from jinja2 import Template
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.environment import TemplateModule
 from jinja2.nodes import Expr
 from jinja2.runtime import Context, Macro
 from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-defined]
 
 PLAIN = (FunctionType, MethodType)
+OF_DICTS = frozenset(dir(dict))
 
 
 def written(value: Any) -> str:
@@ -52,12 +55,29 @@ class Called(Context):
         return called(*args, **named)
 
 
+class Imported(Template):
+    """A template; imported without context it is one module, as none of ours has globals of its own."""
+
+    def _get_default_module(self, _: Context | None = None) -> TemplateModule:
+        return super()._get_default_module()
+
+
 class Templates(Environment):
     """Flask's templates, written and called so."""
 
     code_generator_class = Generator
     context_class = Called
+    template_class = Imported
     written = staticmethod(written)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """An attribute, or else an item; of a dict the item at once, where dicts have no such attribute."""
+        if type(obj) is dict and attribute in obj and attribute not in OF_DICTS:
+            return obj[attribute]
+        try:
+            return getattr(obj, attribute)
+        except AttributeError:
+            return super().getattr(obj, attribute)
 
 
 def register(app: Flask) -> None:

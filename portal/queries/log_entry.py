@@ -1,9 +1,8 @@
 """One event of `log` as pages show it, found by its id and its request."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, null, select
@@ -25,12 +24,14 @@ COLUMNS = (
 )
 
 
-def without(column: Any, columns: Iterable[Any]) -> tuple[Any, ...]:
-    """Columns with null in the place of one."""
-    return tuple(null().label(each.name) if each is column else each for each in columns)
+def without(gone: Iterable[Any], columns: Iterable[Any]) -> tuple[Any, ...]:
+    """Columns with null in the places of some."""
+    names = {column.name for column in gone}
+    return tuple(null().label(each.name) if each.name in names else each for each in columns)
 
 
-BARE = without(Log.details, COLUMNS)
+BARE = without((Log.details, Log.request_id), COLUMNS)
+"""What a list shows of a row."""
 AROUND = 5
 MOST_OF_A_REQUEST = 50
 LONGEST_REQUEST = timedelta(days=1)
@@ -38,9 +39,8 @@ LONGEST_REQUEST = timedelta(days=1)
 LARGEST_ID = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One row; `details` is its metadata, None where that was not asked for."""
+class LogEntry(NamedTuple):
+    """One row; `details` is its metadata. A list's rows have neither these nor the request's id, but None."""
 
     id: int
     created_at: datetime

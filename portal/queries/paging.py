@@ -150,7 +150,7 @@ def read_within(
 ) -> Sequence[Any]:
     """The rows of `statement`; after three seconds raises BadParameter with `blame`, a name and its value."""
     with _blaming(session, blame):
-        return session.execute(statement, given, execution_options={WITHIN: TIMEOUT_MS}).all()
+        return session.connection().execute(statement, given, execution_options={WITHIN: TIMEOUT_MS}).all()
 
 
 @contextmanager
