@@ -5,6 +5,7 @@ own, only to join them all into one string; and it asks everything that a templa
 wants the context. A quarter of a page's time went there.
 """
 
+from enum import StrEnum
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -24,7 +25,7 @@ OF_DICTS = frozenset(dir(dict))
 def written(value: Any) -> str:
     """`value` as markup: the characters that escape() gives."""
     kind = type(value)
-    if kind is str:
+    if kind is str or isinstance(value, StrEnum):
         return _escape_inner(value)
     if kind is Markup:
         markup: Markup = value
