@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app, g
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolResetState
@@ -100,9 +100,10 @@ def _in_a_transaction_again(driver: Any, _: ConnectionPoolEntry, __: PoolResetSt
 
 @contextmanager
 def long_reading() -> Iterator[Session]:
-    """A session of its own that sees one moment of the primary for as long as it is read, and cannot write."""
+    """A session of its own that sees the primary as it is now for as long as it is read, and cannot write."""
     with Session(db.engine, expire_on_commit=False) as session:
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+        session.execute(text("set transaction isolation level repeatable read, read only"))
+        session.execute(text("select pg_current_snapshot()"))  # what is seen is settled by the first question
         yield session
 
 

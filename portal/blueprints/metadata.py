@@ -82,7 +82,7 @@ def _cut(length: int) -> str:
     return str(gettext("[coupé : %(n)s caractères]", n=length))
 
 
-def _children(value: Any, path: str, walk: _Walk, depth: int) -> Iterator[Shown]:
+def _children(value: Any, path: str | None, walk: _Walk, depth: int) -> Iterator[Shown]:
     items = value.items() if isinstance(value, Mapping) else enumerate(value)
     code = value.get("currency") if isinstance(value, Mapping) else None
     walk.currency.append(code if isinstance(code, str) and CURRENCY.fullmatch(code) else walk.currency[-1])
@@ -91,12 +91,19 @@ def _children(value: Any, path: str, walk: _Walk, depth: int) -> Iterator[Shown]
             yield Shown("…", "cut", gettext("Le reste n’est pas montré : %(n)s entrées en tout.", n=len(value)))
             break
         walk.left -= 1
-        inner = f"{path}.{key}" if path and isinstance(value, Mapping) else path or str(key)
+        inner = _path(path, key, value, item)
         yield _shown(str(key), item, inner, walk, depth)
     walk.currency.pop()
 
 
-def _shown(key: str, value: Any, path: str, walk: _Walk, depth: int) -> Shown:
+def _path(above: str | None, key: Any, holder: Any, item: Any) -> str | None:
+    """Where a search finds an item: within a list only plain values, below the top only keys without dots."""
+    if isinstance(holder, Mapping):
+        return str(key) or None if above == "" else None if above is None or "." in str(key) else f"{above}.{key}"
+    return None if isinstance(item, (Mapping, list)) else above
+
+
+def _shown(key: str, value: Any, path: str | None, walk: _Walk, depth: int) -> Shown:
     name = visible(key[:CLAMPED])
     if isinstance(value, (Mapping, list)):
         if not value:
@@ -121,8 +128,8 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _filters(path: str, value: Any, walk: _Walk) -> tuple[str | None, str | None]:
-    if walk.filter_href is None:
+def _filters(path: str | None, value: Any, walk: _Walk) -> tuple[str | None, str | None]:
+    if walk.filter_href is None or not path:
         return None, None
     return walk.filter_href(path, value, False), walk.filter_href(path, value, True)
 

@@ -1,17 +1,20 @@
 """A metadata value as a term of the explorers' search language: only this, or all but this."""
 
-import re
+import math
+import unicodedata
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Any
 
-from flask import request
-
 from portal.blueprints.entities import THINGS
-from portal.blueprints.explorer import Explorer
+from portal.blueprints.explorer import Explorer, pairs
+from portal.queries.search_language import NAME
+from portal.queries.search_nodes import Term, negated
 from portal.queries.search_vocabulary import KEYS, METADATA
 
 MOST_TEXT = 120
-PATH = re.compile(r"[^\W\d]\w*(?:\.[\w-]+)*")
+JOINERS = "\u200c\u200d"
+"""What holds an emoji or a word together: unseen, and typed by every keyboard that has them."""
 
 
 def only_metadata(explorer: Explorer, words: Collection[str], path: str, value: Any, exclude: bool) -> str | None:
@@ -19,13 +22,27 @@ def only_metadata(explorer: Explorer, words: Collection[str], path: str, value: 
 
     `words` are the names, in lower case, that the book's language keeps for itself.
     """
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    sayable = 0 < len(text) <= MOST_TEXT and text.isprintable() and not text.endswith("*")
-    if value is None or not sayable or not PATH.fullmatch(path):
+    text, name = _said(value), _name(path, words)
+    found = NAME.fullmatch(f"{name}:")
+    if text is None or not _can_be_typed(text) or found is None or found[1] != name:
         return None
-    escaped = text.replace('"', '""')
-    term = f'{"-" if exclude else ""}{_name(path, words)}:"{escaped}"'
-    return explorer.only("q", f"{request.args.get('q', '')} {term}".strip())
+    term = Term(name, ":", text, text)
+    narrowed = explorer.forms().narrowed(pairs(), negated(term) if exclude else term)
+    return None if narrowed is None else explorer.href(narrowed)
+
+
+def _said(value: Any) -> str | None:
+    """A value as the database writes it; None for what has no text of its own."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{Decimal(repr(value)):f}" if math.isfinite(value) else None
+    return None if value is None else str(value)
+
+
+def _can_be_typed(text: str) -> bool:
+    seen = (c.isprintable() or c in JOINERS or unicodedata.category(c) == "Zs" for c in text)
+    return len(text) <= MOST_TEXT and not text.endswith("*") and all(seen)
 
 
 def _name(path: str, words: Collection[str]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,7 +98,7 @@ def export_pieces(
     batches: Iterable[tuple[int, bytes]],
     clock: Clock,
     longest: timedelta | None = LONGEST,
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """The file's pieces; records count and digest at the end, or that and why it was cut.
 
     Whatever breaks it is raised again, so that no half file ends like a whole one.

@@ -6,8 +6,9 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import click
@@ -24,6 +25,7 @@ from portal.queries.frozen import frozen, moment
 from portal.queries.log_search import PARAMETERS as LOG_PARAMETERS
 from portal.queries.log_search import LogSearch
 from portal.queries.paging import BadParameter
+from portal.queries.search_language import BadQuery
 from portal.queries.transaction_search import PARAMETERS as MONEY_PARAMETERS
 from portal.queries.transaction_search import TransactionSearch
 from portal.unit_of_work import long_reading, reading, reading_books, unit_of_work
@@ -62,7 +64,15 @@ def _searched(book: Book, options: Options) -> tuple[Search, tuple[str, ...], Mu
 
 def _wrong(error: BadParameter) -> click.ClickException:
     expected = error.expected % error.words if error.words else error.expected
-    return click.ClickException(f"--{error.parameter} {error.value!r}: {expected}")
+    return click.ClickException(f"--{error.parameter} {error.value!r}: {expected}{_pointed(error)}")
+
+
+def _pointed(error: BadParameter) -> str:
+    """Where in a search the mistake is, and what would be right there."""
+    if not isinstance(error, BadQuery):
+        return ""
+    marked = f"\n  {error.query}\n  {' ' * error.position}{'^' * error.length}"
+    return f"{marked}  {error.suggestion}?" if error.suggestion else marked
 
 
 @click.command("search")
@@ -120,11 +130,13 @@ def export(book: str, shape: str, file: Path, **options: tuple[str, ...]) -> Non
     filters = {name: [v for n, v in given if n == name] for name, _ in given}
     by = f"{getpass.getuser()}@{socket.gethostname()}"
     asked = Asked(BOOKS[book], ExportFormat(shape), filters, by)
-    with operation(), long_reading() as books:
+    with _whole(file) as out, operation(), long_reading() as books:
         with unit_of_work() as session:
             begun = begin_export(session, asked=asked, actor=SYSTEM, now=utc_now())
         found = batches(books, wanted, asked.format, columns)
-        _write(file, export_pieces(unit_of_work, export=begun, batches=found, clock=utc_now, longest=None))
+        pieces = export_pieces(unit_of_work, export=begun, batches=found, clock=utc_now, longest=None)
+        with closing(pieces):
+            out.writelines(pieces)
     manifest = find_manifest(reading(), begun.id)
     if manifest is None or not manifest.is_complete:
         raise click.ClickException(f"export {begun.id} did not end well")
@@ -133,17 +145,21 @@ def export(book: str, shape: str, file: Path, **options: tuple[str, ...]) -> Non
     click.echo(f"{manifest.rows} rows, {manifest.bytes} bytes, sha256 {manifest.sha256}")
 
 
-def _write(file: Path, pieces: Iterator[bytes]) -> None:
-    """Under another name until it is whole."""
+@contextmanager
+def _whole(file: Path) -> Iterator[BinaryIO]:
+    """A file under another name until it is whole; what does not become so is removed."""
     part = file.with_name(f"{file.name}.part")
     try:
         with part.open("wb") as out:
-            for piece in pieces:
-                out.write(piece)
+            yield out
+        part.replace(file)
     except BadParameter as error:
-        part.unlink(missing_ok=True)
         raise _wrong(error) from error
-    part.replace(file)
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def manifest_of(manifest: Manifest) -> dict[str, Any]:

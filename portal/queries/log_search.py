@@ -128,6 +128,7 @@ class LogSearch:
             rows += read_within(session, left.statement(), blame=self.blame)
             if len(rows) > self.limit:
                 break
+            wanted = replace(wanted, text=replace(self.text, rare=True))
         return rows
 
     def informed(self, session: Session) -> "LogSearch":

@@ -41,6 +41,10 @@ class Forms:
         rest = written(every(kept))
         return [*(pair for pair in pairs if pair[0] != "q"), *moved, *([("q", rest)] if rest else [])]
 
+    def narrowed(self, pairs: Sequence[Pair], node: Node) -> list[Pair] | None:
+        """The pairs with one more term in `q`; None where that makes it more than a search may be."""
+        return self._checked(pairs, [self._tree(pairs), node])
+
     def without(self, pairs: Sequence[Pair], *names: str) -> list[Pair]:
         """The pairs without what they say of some parameters, be it in `q`."""
         gone = {self.terms[name][0] for name in names if name in self.terms}

@@ -4,6 +4,7 @@ Writers keep numbers as numbers, and as text those that a double would not hold;
 nested values. Nothing is cast that was not seen to be a number.
 """
 
+import json
 import operator as python
 import re
 from collections.abc import Sequence
@@ -63,18 +64,23 @@ class Metadata:
 
     @property
     def _json(self) -> Any:
-        return self.details[self.path[0]] if len(self.path) == 1 else self.details[self.path]
+        """A key with dots in its name comes before keys within keys."""
+        if len(self.path) == 1:
+            return self.details[self.path[0]]
+        return func.coalesce(self.details[".".join(self.path)], self.details[self.path], type_=JSONB)
 
     @property
     def _text(self) -> Any:
-        return self._json.astext
+        if len(self.path) == 1:
+            return self._json.astext
+        return func.coalesce(self.details[".".join(self.path)].astext, self.details[self.path].astext)
 
     def _equals(self, value: str) -> ColumnElement[bool]:
         """The text itself, its beginning before a *, the same number, or an element of a list."""
         if value.endswith("*"):
             return self._begins(value[:-1])
-        listed = and_(func.jsonb_typeof(self._json) == "array", self._json.contains(literal(value, JSONB)))
-        found = [self._text == value, listed]
+        held = [self._json.contains(cast(literal(element), JSONB)) for element in _elements(value)]
+        found = [self._text == value, and_(func.jsonb_typeof(self._json) == "array", or_(*held))]
         if NUMBER.fullmatch(value):
             return or_(*found, self._number == Decimal(value.replace(",", ".")))
         return self._indexed(value, or_(*found))
@@ -98,6 +104,13 @@ class Metadata:
         written = case((self._text.regexp_match(A_NUMBER_IN_TEXT), as_number))
         kind = func.jsonb_typeof(self._json)
         return case((kind == "number", cast(self._text, Numeric)), (kind == "string", written))
+
+
+def _elements(value: str) -> list[str]:
+    """What an element of a list may be that is written so, as JSON."""
+    bare = [value] if value in {"true", "false"} else []
+    number = [str(Decimal(value.replace(",", ".")))] if NUMBER.fullmatch(value) else []
+    return [json.dumps(value), *bare, *number]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

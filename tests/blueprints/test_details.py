@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -25,6 +26,9 @@ STACK = """Traceback (most recent call last):
     ^^^^^^^^^^^^^^
 sqlalchemy.exc.OperationalError: server closed the connection unexpectedly
 """
+
+
+FILTER = re.compile(r'class="icon-button" href="([^"]+)"(?: data-filter-in)? aria-label="(?:Seulement|Sans) ')
 
 
 @pytest.fixture
@@ -67,8 +71,8 @@ def test_each_value_is_shown_by_its_kind(admin: Browser, session: Session) -> No
         )
         words = {key: value_of(admin, key)[1] for key in details if key not in {"summary", "long"}}
         assert words["requestedAmount"] == "99,90\xa0€"
-        assert words["processingTimeMs"] == "1\xa0min 01\xa0s"
-        assert words["durationSeconds"] == "1\xa0min 30\xa0s"
+        assert words["processingTimeMs"] == "1\xa0min\xa001\xa0s"
+        assert words["durationSeconds"] == "1\xa0min\xa030\xa0s"
         assert words["arrivalDate"] == "03/11/2026 11:50:31.000"
         assert (words["useStripeConnect"], words["note"], words["empty"]) == ("true", "null", '""')
         assert (words["list"], words["tries"], words["badAmount"]) == ("[]", "3", "NaN")
@@ -110,6 +114,48 @@ def test_filters_of_a_value_are_terms_that_keep_it_or_leave_it_out(admin: Browse
     for href in hrefs:
         assert (f'data-log-id="{money}"' in admin.get(href).get_data(as_text=True)) is ("q=-" not in href), href
     assert len(hrefs) == 4
+
+
+ODD: dict[str, Any] = {
+    "a.b": "dotted", "obj": {"in": "v", "x.y": "no filter"}, "dash-key": "d", "1st": "digit", "clé": "é",
+    "list": ["a b", 3, 2.5, True], "things": [{"code": "no filter"}], "tiny": 0.00001, "large": 1e22, "one": 1.0,
+    "nbsp": "1\u202f234,50\xa0€", "family": "\N{WOMAN}\u200d\N{GIRL}", "empty": "", "level": "X", "AND": "AND",
+    "paren": "(a) OR b", "colon": "a:b", "percent": "100% _x_", "backslash": "a\\b", "turkish": "İSTANBUL ı",
+    "<script>": "no filter", "a:b": "no filter", "lines": "no\nfilter", "": {"in": "no filter"},
+    "large400": 10**400,
+}  # fmt: skip
+
+
+def test_the_filter_of_whatever_value_finds_its_row_and_leaving_it_out_does_not(
+    admin: Browser, session: Session
+) -> None:
+    [row] = write(session, [Event(details=ODD, at=NOON)])
+    [money] = write_money(session, [Money(details=ODD, at=NOON)])
+    for base, number in ((LOGS, row), (MONEY, money)):
+        admin.get(f"{base}/{number}")
+        hrefs = [unescape(href) for href in FILTER.findall(admin.text)]
+        assert len(hrefs) == 2 * 22
+        for href in hrefs:
+            found = f'data-log-id="{number}"' in admin.get(href).get_data(as_text=True)
+            assert (admin.status, found) == (200, "q=-" not in href), href
+
+
+@pytest.mark.parametrize("q", ['"ligne" OR absent', '"ligne', "ligne (une OR absent)", "ligne"])
+def test_a_filter_narrows_whatever_was_searched(admin: Browser, session: Session, q: str) -> None:
+    rows = write(session, [Event(message="une ligne", details={"n": n}, at=NOON) for n in range(2)])
+    admin.get(LOGS, query_string={"q": q, "open": rows[0]})
+    hrefs = [unescape(href) for href in FILTER.findall(admin.text)]
+    found = [re.findall(r'data-log-id="(\d+)"', admin.get(href).get_data(as_text=True)) for href in hrefs]
+    assert found == [[str(rows[0])], [str(rows[1])]]
+
+
+def test_no_filter_is_offered_that_would_make_the_search_too_long(admin: Browser, session: Session) -> None:
+    [row] = write(session, [Event(message="une ligne", details={"key": "v" * 60}, at=NOON)])
+    admin.get(LOGS, query_string={"q": f"ligne {'-absent ' * 40}", "open": row})
+    assert "filter-in" in admin.text
+    admin.get(LOGS, query_string={"q": f"ligne {'-absent0123456 ' * 30}", "open": row})
+    assert f'data-log-id="{row}"' in admin.text
+    assert "filter-in" not in admin.text
 
 
 def test_changes_are_read_from_pairs_lines_and_objects(admin: Browser, session: Session) -> None:

@@ -1,6 +1,7 @@
 """`flask logs search`, `export` and `verify-export`."""
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,31 @@ def test_an_export_is_written_and_verified(run: object, session: Session, tmp_pa
     other.write_text("x")
     assert run("verify-export", other).exit_code == 1  # type: ignore[operator]
     assert run("export", "--limit=25", other).exit_code == 1  # type: ignore[operator]
+
+
+def test_a_mistake_in_a_search_is_shown_where_it_is(run: object) -> None:
+    refused = run("search", "--q=solde level:ERORR")  # type: ignore[operator]
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines()[-2:] == ["  solde level:ERORR", f"  {' ' * 12}^^^^^  ERROR?"]
+
+
+def test_a_file_that_cannot_be_opened_begins_no_export(run: object, session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "log.ndjson"
+    refused = run("export", file)  # type: ignore[operator]
+    assert (refused.exit_code, refused.stderr) == (1, f"Error: {file}: No such file or directory\n")
+    assert session.scalar(text("select count(*) from log_export")) == 0
+
+
+def test_a_file_that_cannot_hold_the_export_leaves_nothing(run: object, session: Session, tmp_path: Path) -> None:
+    write(session, [Event("PAYOUT_PAID", message="x" * 500, at=NOON + minutes(n)) for n in range(1200)])
+    file = tmp_path / "log.ndjson"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
+    try:
+        refused = run("export", file)  # type: ignore[operator]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines()[-1] == f"Error: {file}: File too large"
+    assert list(tmp_path.glob("log*")) == []
+    assert session.scalar(text("select state from log_export")) == "CUT"
