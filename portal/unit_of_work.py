@@ -4,11 +4,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from flask import current_app, g
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolResetState
 
 from portal.audit import writer
 from portal.audit.outage import is_unreachable
@@ -32,7 +34,7 @@ class Replica:
             return None
         session = Session(self.engine, expire_on_commit=False)
         try:
-            session.connection()
+            _each_alone(session)
         except SQLAlchemyError as error:
             session.close()
             if not is_unreachable(error):
@@ -57,6 +59,7 @@ def unit_of_work() -> Iterator[Session]:
     session: Session = db.session()
     session.rollback()
     session.expire_all()
+    session.begin()
     try:
         yield session
         session.flush()
@@ -70,16 +73,37 @@ def unit_of_work() -> Iterator[Session]:
 
 
 def reading() -> Session:
-    """The session for a page's reads; what it loads is never changed."""
+    """The session for a page's reads; what it loads is never changed.
+
+    Within a unit of work it is the unit's; outside, each statement is answered alone.
+    """
     session: Session = db.session()
+    return session if session.in_transaction() else _each_alone(session)
+
+
+def _each_alone(session: Session) -> Session:
+    """The session, whose statements are transactions of their own until it lets its connection go.
+
+    A page's few reads need not see one moment: to begin and end a transaction around them takes two more trips.
+    """
+    driver: Any = session.connection().connection.dbapi_connection
+    driver.autocommit = True
     return session
+
+
+@event.listens_for(Pool, "reset")
+def _in_a_transaction_again(driver: Any, _: ConnectionPoolEntry, __: PoolResetState) -> None:
+    """A connection that is let go: whoever has it next is in a transaction, unless he also only reads."""
+    if driver.autocommit and not driver.closed:
+        driver.autocommit = False
 
 
 @contextmanager
 def long_reading() -> Iterator[Session]:
-    """A session of its own that sees one moment of the primary for as long as it is read, and cannot write."""
+    """A session of its own that sees the primary as it is now for as long as it is read, and cannot write."""
     with Session(db.engine, expire_on_commit=False) as session:
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+        session.execute(text("set transaction isolation level repeatable read, read only"))
+        session.execute(text("select pg_current_snapshot()"))  # what is seen is settled by the first question
         yield session
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import request
-from flask_babel import format_decimal, gettext, ngettext
+from flask_babel import format_decimal, gettext
 
 from portal.blueprints.access import me
 from portal.blueprints.explorer import Explorer, remember_way_back
 from portal.blueprints.moments import local_datetime
+from portal.blueprints.spoken import counted as ngettext
 from portal.queries.histogram import Bar, Histogram
 from portal.queries.log_counts import CAP, LogLevel, Sums
 from portal.queries.paging import BadParameter

@@ -116,17 +116,16 @@ class Explorer:
         place = [("cursor", c) for c in request.args.getlist("cursor") if c]
         closed = self.href([*pairs(), *place])
         opening = f"{closed}{'&' if '?' in closed else '?'}open="
-        fragments = url_for(endpoint, row_id=0).removesuffix("0")
-        return RowLinks(closed, opening, fragments, urlencode([*pairs(), ("partial", "1")]))
+        rows, query = url_for(endpoint, row_id=0).removesuffix("0"), urlencode(pairs())
+        partial = f"?{query}{'&' if query else ''}partial=1"
+        return RowLinks(closed, opening, rows, f"?{query}" if query else "", partial)
 
     def forms(self) -> Forms:
         """How this explorer's parameters and its search say the same, now and for this reader; once a request."""
-        if "forms" not in g:
-            g.forms = {}
-        if self.endpoint not in g.forms:
-            g.forms[self.endpoint] = self.forms_at(utc_now(), "UTC")
-        found: Forms = g.forms[self.endpoint]
-        return found
+        known: dict[str, Forms] = g.setdefault("forms", {})
+        if self.endpoint not in known:
+            known[self.endpoint] = self.forms_at(utc_now(), "UTC")
+        return known[self.endpoint]
 
     def pills(self) -> list[Pill]:
         """The active filters in the order of the address, the search as its terms."""

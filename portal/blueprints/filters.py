@@ -106,7 +106,11 @@ def breakable(name: object) -> Markup:
 
 
 def percent(share: float) -> str:
-    """A share of one as a percentage."""
+    """A share of one as a percentage; what is not nothing, or not all, does not look so."""
+    if 0 < share < 0.0005:
+        return f"<\u00a0{percent(0.001)}"
+    if 0.9995 <= share < 1:
+        return f">\u00a0{percent(0.999)}"
     return f"{format_decimal(Decimal(str(share * 100)), '#,##0.#')}\u00a0%"
 
 
@@ -123,10 +127,14 @@ def duration_ms(milliseconds: float | timedelta | None) -> str:
         return f"{_tenths(round(seconds, 1), reader().language)}\u00a0s"
     minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
-        return f"{minutes}\u00a0min {rest:02d}\u00a0s"
+        return f"{minutes}\u00a0min\u00a0{rest:02d}\u00a0s"
     hours, minutes = divmod(minutes, 60)
     day = "d" if reader().language == "en" else "j"
-    return f"{hours}\u00a0h {minutes:02d}" if hours < 48 else f"{hours // 24}\u00a0{day} {hours % 24}\u00a0h"
+    return (
+        f"{hours}\u00a0h\u00a0{minutes:02d}"
+        if hours < 48
+        else f"{hours // 24}\u00a0{day}\u00a0{hours % 24}\u00a0h"
+    )
 
 
 @lru_cache(maxsize=1024)

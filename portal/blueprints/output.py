@@ -5,23 +5,27 @@ own, only to join them all into one string; and it asks everything that a templa
 wants the context. A quarter of a page's time went there.
 """
 
+from enum import StrEnum
 from types import FunctionType, MethodType
 from typing import Any
 
 from flask import Flask
 from flask.templating import Environment
+from jinja2 import Template
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.environment import TemplateModule
 from jinja2.nodes import Expr
 from jinja2.runtime import Context, Macro
 from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-defined]
 
 PLAIN = (FunctionType, MethodType)
+OF_DICTS = frozenset(dir(dict))
 
 
 def written(value: Any) -> str:
     """`value` as markup: the characters that escape() gives."""
     kind = type(value)
-    if kind is str:
+    if kind is str or isinstance(value, StrEnum):
         return _escape_inner(value)
     if kind is Markup:
         markup: Markup = value
@@ -52,12 +56,29 @@ class Called(Context):
         return called(*args, **named)
 
 
+class Imported(Template):
+    """A template; imported without context it is one module, as none of ours has globals of its own."""
+
+    def _get_default_module(self, _: Context | None = None) -> TemplateModule:
+        return super()._get_default_module()
+
+
 class Templates(Environment):
     """Flask's templates, written and called so."""
 
     code_generator_class = Generator
     context_class = Called
+    template_class = Imported
     written = staticmethod(written)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """An attribute, or else an item; of a dict the item at once, where dicts have no such attribute."""
+        if type(obj) is dict and attribute in obj and attribute not in OF_DICTS:
+            return obj[attribute]
+        try:
+            return getattr(obj, attribute)
+        except AttributeError:
+            return super().getattr(obj, attribute)
 
 
 def register(app: Flask) -> None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import url_for
-
+from portal.blueprints.addresses import address
 from portal.blueprints.explorer import Explorer, Pair, pairs
 from portal.domain.work import utc_now
 from portal.queries.columns import COLUMNS, cell, parse_columns
@@ -50,7 +49,7 @@ def tools(explorer: Explorer, book: Book, search: Any, args: Any) -> Tools:
     keys = parse_columns(args)
     return Tools(
         book=book,
-        copy_href=url_for(explorer.endpoint) + query,
+        copy_href=address(explorer.endpoint) + query,
         csv_href=_export(book, ExportFormat.CSV, whole),
         ndjson_href=_export(book, ExportFormat.NDJSON, whole),
         columns=[Column(key, _without_column(explorer, keys, key)) for key in keys],
@@ -59,7 +58,7 @@ def tools(explorer: Explorer, book: Book, search: Any, args: Any) -> Tools:
 
 
 def _export(book: Book, kind: ExportFormat, given: Sequence[Pair]) -> str:
-    return f"{url_for(EXPORTS[book])}?{urlencode([*given, ('format', kind)])}"
+    return f"{address(EXPORTS[book])}?{urlencode([*given, ('format', kind)])}"
 
 
 def _without_column(explorer: Explorer, keys: Sequence[str], gone: str) -> str:

@@ -1,5 +1,6 @@
 """Who is asking: the person behind a session, kept alive and under a token that changes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
@@ -119,16 +120,21 @@ def _kept_alive(somebody: SignedIn, found: Found, token: str, now: datetime) -> 
     return somebody
 
 
+_whoever: Callable[[], SignedIn] = current_user._get_current_object
+"""Whom `current_user` stands for: the person, or Flask-Login's own nobody."""
+
+
 def person() -> SignedIn | None:
     """Whoever is signed in; nobody once this request has found the database gone."""
     if g.get("database_gone"):
         return None
-    return cast(SignedIn, current_user) if current_user.is_authenticated else None
+    somebody = _whoever()
+    return somebody if somebody.is_authenticated else None
 
 
 def me() -> SignedIn:
     """Whoever is signed in, in a view that requires somebody."""
-    return cast(SignedIn, current_user)
+    return _whoever()
 
 
 def settings() -> Settings:

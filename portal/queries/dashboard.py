@@ -54,7 +54,7 @@ STANDING = select(
 
 def find_standing(session: Session) -> Standing:
     """The top bar's two numbers and the pause of all sending, in one query."""
-    to_approve, open_alerts, value = session.execute(STANDING).one()
+    to_approve, open_alerts, value = session.connection().execute(STANDING).one()
     return Standing(to_approve, open_alerts, _pause(value))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from portal.queries.time_range import TimeRange
+from portal.queries.time_range import TimeRange, is_before_now
 
 Pair = tuple[str, str]
 
@@ -12,7 +12,7 @@ def frozen(pairs: Iterable[Pair], period: TimeRange, *, now: datetime) -> list[P
     """The same parameters with `from` and `to` as ISO moments in UTC; what began at a span before now ends now."""
     kept, end = [], period.end
     for name, value in pairs:
-        if name == "from" and value.strip().startswith("now") and end is None:
+        if name == "from" and is_before_now(value.strip()) and end is None:
             end = now
         if name not in {"from", "to"}:
             kept.append((name, value))

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Subquery,
-    literal,
+    bindparam,
+    literal_column,
     or_,
     select,
     text,
@@ -107,15 +108,19 @@ def _wanted(pair: tuple[str, str], types: Sequence[str], levels: Sequence[str]) 
 
 def keys_naming(session: Session, entity: str) -> tuple[str, ...]:
     """The metadata keys under which rows may name `entity`: one for a thing of ours, all for what is none."""
-    found = session.scalar(_owner(entity))
+    try:
+        found = session.scalar(OF_OURS, {"id": UUID(entity)})
+    except ValueError:
+        found = session.scalar(OF_STRIPE, {"id": entity})
     return TRACED_KEYS if found is None else (found,)
 
 
-def _owner(entity: str) -> Any:
-    try:
-        key = UUID(entity)
-    except ValueError:
-        return select(literal("eventId")).where(select(StripeEvent.id).where(StripeEvent.id == entity).exists())
-    things = NAMED_BY.items()
-    owners = [select(literal(name)).where(select(t.id).where(t.id == key).exists()) for name, t in things]
-    return union_all(*owners)
+def _is_there(name: str, model: Any) -> Any:
+    """The name, if there is a row of the id asked for."""
+    return select(literal_column(f"'{name}'")).where(select(model.id).where(model.id == bindparam("id")).exists())
+
+
+OF_STRIPE = _is_there("eventId", StripeEvent).execution_options(kept_plan=True)
+OF_OURS = union_all(*(_is_there(name, model) for name, model in NAMED_BY.items())).execution_options(
+    kept_plan=True
+)

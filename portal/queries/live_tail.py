@@ -72,7 +72,7 @@ class Tail:
 
 def tail_place(session: Session) -> TailPlace:
     """The place of now. Taken before a page is read, what the page does not see is new after it."""
-    seen = str(session.scalar(NOW))
+    seen = str(session.connection().scalar(NOW))
     if len(seen) <= ROOM:
         return TailPlace(seen)
     oldest = seen.partition(":")[0]

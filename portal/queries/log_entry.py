@@ -1,12 +1,11 @@
 """One event of `log` as pages show it, found by its id and its request."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, null, select
+from sqlalchemy import bindparam, literal_column, null, select
 from sqlalchemy.orm import Session
 
 from portal.models import Log, LogActor, LogLevel
@@ -25,12 +24,19 @@ COLUMNS = (
 )
 
 
-def without(column: Any, columns: Iterable[Any]) -> tuple[Any, ...]:
-    """Columns with null in the place of one."""
-    return tuple(null().label(each.name) if each is column else each for each in columns)
+def without(gone: Iterable[Any], columns: Iterable[Any]) -> tuple[Any, ...]:
+    """Columns with null in the places of some."""
+    names = {column.name for column in gone}
+    return tuple(null().label(each.name) if each.name in names else each for each in columns)
 
 
-BARE = without(Log.details, COLUMNS)
+def named_by(metadata: Any, key: str) -> Any:
+    """One of TRACED_KEYS in metadata, as its index is written: with no parameter, so that a plan can be kept."""
+    return metadata[literal_column(f"'{key}'")].astext
+
+
+BARE = without((Log.details, Log.request_id), COLUMNS)
+"""What a list shows of a row."""
 AROUND = 5
 MOST_OF_A_REQUEST = 50
 LONGEST_REQUEST = timedelta(days=1)
@@ -38,9 +44,8 @@ LONGEST_REQUEST = timedelta(days=1)
 LARGEST_ID = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One row; `details` is its metadata, None where that was not asked for."""
+class LogEntry(NamedTuple):
+    """One row; `details` is its metadata. A list's rows have neither these nor the request's id, but None."""
 
     id: int
     created_at: datetime

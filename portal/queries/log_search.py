@@ -15,7 +15,7 @@ from portal.models import LogLevel as LogLevel
 from portal.models.log import TRACED_KEYS
 from portal.queries import probes
 from portal.queries.known import NONE, Kinds, keys_naming, known_kinds, of_known_kinds
-from portal.queries.log_entry import BARE, COLUMNS, LogEntry
+from portal.queries.log_entry import BARE, COLUMNS, LogEntry, named_by
 from portal.queries.log_language import TYPE, is_type, log_vocabulary
 from portal.queries.nearest import nearest_first, no_farther
 from portal.queries.paging import (
@@ -39,7 +39,6 @@ PARAMETERS = (*FILTERS, "tz", "cursor", "limit", "sort")
 SETS = ("level", "type", "actor")
 EXACT = ("actorId", "entity", "requestId")
 SORTS = {"-createdAt": False, "createdAt": True}
-
 FEW = 8
 """Pairs of a type and a level, up to which each is read whole."""
 NEAREST = 1000
@@ -149,8 +148,11 @@ class LogSearch:
 
     def _walk(self, *also: ColumnElement[bool]) -> Any:
         """The page by one walk of one index."""
-        named = [Log.details[self.keys[0]].astext == self.entity] if self.entity else []
-        return self._cut(select(*self._columns).where(*self._conditions(), *self._kinds(), *named, *also), Log)
+        named = [named_by(Log.details, self.keys[0]) == self.entity] if self.entity else []
+        conditions = [*self._conditions(), *self._kinds(), *named, *also]
+        walk = self._cut(select(*self._columns).where(*conditions), Log)
+        is_by_id_alone = len(conditions) == 1 and any((self.entity, self.request_id, self.actor_id))
+        return walk.execution_options(kept_plan=True) if is_by_id_alone else walk
 
     def _walk_among(self, nearest: int) -> Any:
         """What of the page is among the nearest rows, of its level where it has one, whatever their type."""
@@ -208,18 +210,15 @@ class LogSearch:
 
     def _conditions(self) -> list[ColumnElement[bool]]:
         """Everything but level, type and entity."""
-        found = [
+        ids = {Log.actor_id: self.actor_id, Log.request_id: self.request_id}
+        return [
             *self.order.conditions(Log.created_at, Log.id),
             *self.period.conditions(Log.created_at),
             *self.text.conditions(Log.search),
             *self.actor.conditions(Log.actor),
             *self.query.conditions,
+            *(column == given for column, given in ids.items() if given is not None),
         ]
-        if self.actor_id is not None:
-            found.append(Log.actor_id == self.actor_id)
-        if self.request_id is not None:
-            found.append(Log.request_id == self.request_id)
-        return found
 
     def _kinds(self) -> list[ColumnElement[bool]]:
         wanted = [or_(*map(is_type, self.type.only))] if self.type.only else []

@@ -34,17 +34,15 @@ class Measures:
 
 
 def measures(session: Session, *, now: datetime) -> Measures:
-    """Read them all; gives up after three seconds a question."""
+    """Read them all in the session's transaction; gives up after three seconds a question."""
     session.execute(text(f"set local statement_timeout = {PATIENCE_MS}"))
-    found = Measures(
+    return Measures(
         inbox=inbox_health(session, now=now),
         payouts=_payouts(session),
         rows=_rows(session),
         open_alerts=session.scalar(select(func.count()).where(Alert.resolved_at.is_(None))) or 0,
         size_bytes=session.scalar(select(func.pg_database_size(func.current_database()))) or 0,
     )
-    session.execute(text("set local statement_timeout = default"))
-    return found
 
 
 def _payouts(session: Session) -> dict[PayoutStatus, Standing]:

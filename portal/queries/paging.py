@@ -150,7 +150,7 @@ def read_within(
 ) -> Sequence[Any]:
     """The rows of `statement`; after three seconds raises BadParameter with `blame`, a name and its value."""
     with _blaming(session, blame):
-        return session.execute(statement, given, execution_options={WITHIN: TIMEOUT_MS}).all()
+        return session.connection().execute(statement, given, execution_options={WITHIN: TIMEOUT_MS}).all()
 
 
 @contextmanager
@@ -167,12 +167,13 @@ def _blaming(session: Session, blame: tuple[str, str]) -> Iterator[None]:
 
 @event.listens_for(Engine, "before_cursor_execute", retval=True)
 def _limited(at: Connection, _: Any, statement: str, given: Any, context: Any, __: bool) -> tuple[str, Any]:
-    """Send a limit along with the statement that has one, and its end with the next, not ahead of them."""
+    """Send a limit along with the statement that has one, and its end with the next of the same transaction."""
     limit, before = context.execution_options.get(WITHIN), at.info.get(WITHIN)
     is_over = before is not None and before is at.get_transaction()
     if limit is None and not is_over:
         return statement, given
-    at.info[WITHIN] = at.get_transaction() if limit else None
+    driver: Any = at.connection.dbapi_connection
+    at.info[WITHIN] = at.get_transaction() if limit and not driver.autocommit else None
     return f"{LIMIT.format(limit or 'default')}; {statement}", given
 
 

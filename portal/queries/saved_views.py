@@ -52,7 +52,7 @@ OWN = VISIBLE.where(SavedView.id == bindparam("view"), SavedView.owner_id == bin
 def views_for(session: Session, user_id: UUID, book: Book | None = None) -> Sequence[ViewEntry]:
     """The views that somebody sees, by name: their own first."""
     asked, given = (IN_ORDER, {}) if book is None else (OF_BOOK, {"of": book})
-    rows: Any = session.execute(asked, {"user": user_id, **given})
+    rows: Any = session.connection().execute(asked, {"user": user_id, **given})
     return [ViewEntry(*row) for row in rows]
 
 

@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement
 from portal.queries.paging import BadParameter
 from portal.queries.parameters import Arguments, one
 
-EXPECTED = "une date ou un moment ISO, 22/11/2026, 22/11/2026 14:30, ou now, now-90m, now-24h, now-7d"
-BEFORE_NOW = re.compile(r"now(?:-(\d{1,6})([smhdw]))?", re.ASCII)
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+EXPECTED = "une date ou un moment ISO, 22/11/2026, 22/11/2026 14:30, aujourd’hui, hier, 90m, 24h, 7j ou now-24h"
+BEFORE_NOW = re.compile(r"now|(?:now-)?(\d{1,6})([smhdjw])", re.ASCII)
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "j": "days", "w": "weeks"}
+DAYS_AGO = {"aujourd’hui": 0, "aujourd'hui": 0, "today": 0, "hier": 1, "yesterday": 1}
 FRENCH = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d{3,6})?)?))?", re.ASCII)
 LOST_PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$", re.ASCII)
 """A `+` that an address carried bare reads as a space."""
@@ -71,6 +72,7 @@ def parse_zone(name: str | None) -> ZoneInfo | None:
 
 
 def _moment(parameter: str, text: str, now: datetime, zone: ZoneInfo, *, whole_day: bool = False) -> datetime:
+    text = _named_day(text, now.astimezone(zone)) or text
     try:
         return (_before_now(text, now) or _written(text, zone, whole_day)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
@@ -92,6 +94,17 @@ def _zoned(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("no zone")
     return moment
+
+
+def is_before_now(text: str) -> bool:
+    """Whether a bound is now, or a span before it."""
+    return BEFORE_NOW.fullmatch(text) is not None
+
+
+def _named_day(text: str, now: datetime) -> str | None:
+    """A day that is called by where it lies from now, as a date."""
+    ago = DAYS_AGO.get(text.casefold())
+    return None if ago is None else (now.date() - timedelta(days=ago)).isoformat()
 
 
 def _before_now(text: str, now: datetime) -> datetime | None:

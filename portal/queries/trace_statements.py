@@ -15,7 +15,6 @@ from sqlalchemy import (
     cast,
     func,
     literal,
-    literal_column,
     null,
     or_,
     select,
@@ -25,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text, Uuid
 
 from portal.models import Log, StripeEvent, TransactionLog
+from portal.queries.log_entry import named_by
 
 
 class TraceKind(StrEnum):
@@ -73,11 +73,6 @@ OWNERS = {
 PEOPLE = (K.USER, K.CREATOR)
 
 
-def _metadata(book: Any, key: str) -> Any:
-    """A key as the index on it is written, also where a plan is kept: with its name and no parameter."""
-    return book["metadata"][literal_column(f"'{key}'")].astext
-
-
 LOG_COLUMNS = (
     literal("log").label("book"),
     *(
@@ -85,7 +80,7 @@ LOG_COLUMNS = (
         for name in ("id", "type", "created_at", "actor", "actor_id", "message", "metadata", "request_id")
     ),
     LOG.level,
-    _metadata(LOG, "eventId").label("event_id"),
+    named_by(LOG["metadata"], "eventId").label("event_id"),
     *(cast(null(), MONEY[name].type).label(name) for name in ("status", "amount_minor", "currency")),
 )
 MONEY_COLUMNS = (
@@ -110,10 +105,10 @@ INBOX_COLUMNS = tuple(
 @cache
 def naming(kind: TraceKind, *, bounded: bool) -> Any:
     """Rows of both books that name a thing, each condition by its own index; people are also named as actors."""
-    columns = [LOG.request_id] if kind is K.REQUEST else [_metadata(LOG, KEYS[kind])]
+    columns = [LOG.request_id] if kind is K.REQUEST else [named_by(LOG["metadata"], KEYS[kind])]
     if kind in PEOPLE:
         columns.append(LOG.actor_id)
-    owner = OWNERS[kind] if kind in OWNERS else _metadata(MONEY, KEYS[kind])
+    owner = OWNERS[kind] if kind in OWNERS else named_by(MONEY["metadata"], KEYS[kind])
     arms = [_newest(LOG, LOG_COLUMNS, column == bindparam("id"), *_up_to(LOG, bounded)) for column in columns]
     money = _newest(MONEY, MONEY_COLUMNS, owner == bindparam("id"), *_up_to(MONEY, bounded))
     return union_all(*arms, money).execution_options(kept_plan=True)
@@ -156,9 +151,9 @@ def _of_requests(book: Any) -> list[ColumnElement[bool]]:
 
 def _no_other(kind: TraceKind) -> list[ColumnElement[bool]]:
     """A job's run writes rows about many: those that name one of this kind are about it, or not about this one."""
-    own: list[ColumnElement[bool]] = [_metadata(LOG, KEYS[kind]).is_(None)]
+    own: list[ColumnElement[bool]] = [named_by(LOG["metadata"], KEYS[kind]).is_(None)]
     if kind is K.PAYOUT:
-        creator = _metadata(LOG, "creatorId")
+        creator = named_by(LOG["metadata"], "creatorId")
         own.append(or_(creator.is_(None), creator == func.coalesce(bindparam("creator", type_=Text), creator)))
     return own
 

@@ -1,10 +1,9 @@
 """One event of `transaction_log` as pages show it, found by its id and its request."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -33,12 +32,14 @@ COLUMNS = (
     TransactionLog.actor_id,
     TransactionLog.request_id,
 )
-BARE = without(TransactionLog.details, COLUMNS)
+BARE = without((TransactionLog.details, TransactionLog.request_id), COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionEntry:
-    """One financial event; `amount_minor` in minor units of `currency`, `details` its metadata or None."""
+class TransactionEntry(NamedTuple):
+    """One financial event; `amount_minor` in minor units of `currency`, `details` its metadata.
+
+    A list's rows have neither these nor the request's id, but None.
+    """
 
     id: int
     created_at: datetime

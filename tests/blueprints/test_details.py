@@ -71,8 +71,8 @@ def test_each_value_is_shown_by_its_kind(admin: Browser, session: Session) -> No
         )
         words = {key: value_of(admin, key)[1] for key in details if key not in {"summary", "long"}}
         assert words["requestedAmount"] == "99,90\xa0€"
-        assert words["processingTimeMs"] == "1\xa0min 01\xa0s"
-        assert words["durationSeconds"] == "1\xa0min 30\xa0s"
+        assert words["processingTimeMs"] == "1\xa0min\xa001\xa0s"
+        assert words["durationSeconds"] == "1\xa0min\xa030\xa0s"
         assert words["arrivalDate"] == "03/11/2026 11:50:31.000"
         assert (words["useStripeConnect"], words["note"], words["empty"]) == ("true", "null", '""')
         assert (words["list"], words["tries"], words["badAmount"]) == ("[]", "3", "NaN")

@@ -71,6 +71,13 @@ def test_ndjson_holds_the_whole_result_and_its_manifest_the_digest(admin: Browse
         assert made["sha256"] in admin.text
 
 
+def test_an_export_does_not_hold_its_own_record(admin: Browser, session: Session) -> None:
+    write(session, [Event(message="solde insuffisant", at=NOON)])
+    answer = admin.client.get(f"{LOGS}?format=ndjson&q=insuffisant")
+    assert [json.loads(line)["message"] for line in answer.data.splitlines()] == ["solde insuffisant"]
+    assert "insuffisant" in told(session)[0][2]["filters"]["q"]
+
+
 def test_cells_that_a_spreadsheet_would_run_are_text(admin: Browser, session: Session) -> None:
     nasty = ['=cmd|"/c calc"!A1', "+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", "＝1", 'a,"b"\r\nc', "plain"]
     write(session, [Event(message=message, details={"x": message, "n": -1}) for message in nasty])

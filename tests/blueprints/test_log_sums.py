@@ -323,3 +323,19 @@ def test_completeness_names_the_rows_and_the_keys(admin: Browser, session: Sessi
         assert f"« {name} »" in admin.words
     admin.get(f"{LOGS}/completeness?from=2020-01-01&to=2020-01-02")
     assert "Cette période ne contient aucun événement." in admin.words
+
+
+def test_a_chart_of_nothing_names_no_highest_bar(admin: Browser, session: Session) -> None:
+    write(session, [Event(at=HOUR_AGO)])
+    highest = {}
+    for q in ("Connexion", "absent"):
+        admin.get(LOGS, query_string={"q": q, "chart": "on"})
+        assert '<svg class="bars"' in admin.text
+        highest[q] = "max." in admin.words
+    assert highest == {"Connexion": True, "absent": False}
+
+
+def test_a_share_of_almost_nothing_or_almost_all_does_not_look_so(admin: Browser, session: Session) -> None:
+    write(session, [Event(at=HOUR_AGO), *[Event("USER_LOGOUT", at=HOUR_AGO)] * 2500])
+    admin.get(f"{LOGS}/groups?by=type&from=now-24h")
+    assert re.findall(r">([^>]*\d\xa0%)<", admin.text) == ["&gt;\xa099,9\xa0%", "&lt;\xa00,1\xa0%"]

@@ -49,13 +49,15 @@ SOURCE = """
 {%- set kept %}<u>{{ values[2] }}</u>{% endset -%}
 {% for value in values %}{{ cell(value, kind="th") }}{{ loop.cycle("<", ">") }}{% endfor %}
 {%- call cell(kept) %}{{ values[2] }}{% endcall %}{{ values[2] ~ kept }}{{ missing }}{{ values[2]|safe }}
+{{ data.a }}{{ data.items()|length }}{{ data["items"] }}{{ data.no }}{{ level.name }}{{ level.no }}
 {%- autoescape false %}{{ values[2] }}{% endautoescape %}{{ values|join("<") }}
 """
 
 
 def test_a_template_is_rendered_as_by_jinja(portal_app: Flask) -> None:
     plain = Environment(autoescape=True).from_string(SOURCE)
-    assert portal_app.jinja_env.from_string(SOURCE).render(values=VALUES) == plain.render(values=VALUES)
+    given = {"values": VALUES, "data": {"a": "<", "items": ">"}, "level": LogLevel.ERROR}
+    assert portal_app.jinja_env.from_string(SOURCE).render(given) == plain.render(given)
 
 
 def test_addresses_are_those_of_url_for(portal_app: Flask) -> None:

@@ -120,6 +120,8 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all_others(
     assert (tablet.get(PAGE, follow=False).status_code, browser.get(PAGE).status_code) == (302, 200)
     facts = last(session).details
     assert (last(session).type, facts["sessions"]) == ("USER_SESSIONS_ENDED", 1)
+    browser.client.post("/account/sessions/end-others", data={"csrf_token": token})
+    assert "0 autre session terminée" in browser.get(PAGE).text
 
 
 def test_a_changed_password_ends_other_sessions_and_stolen_cookies(

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from flask import flash, make_response, redirect, render_template, url_for
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -14,6 +13,7 @@ from portal.blueprints.account.forms import ChangePasswordForm
 from portal.blueprints.account.words import device
 from portal.blueprints.errors import sentence
 from portal.blueprints.guessing import keys_of, wait_for
+from portal.blueprints.spoken import counted as ngettext
 from portal.domain.doors.passwords import change_password
 from portal.domain.doors.second_factor import codes_left, factor_of
 from portal.domain.doors.sessions import end_session, end_sessions

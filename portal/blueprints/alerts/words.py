@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from flask import url_for
-from flask_babel import format_decimal, gettext, ngettext
+from flask_babel import format_decimal, gettext
 from flask_babel import lazy_gettext as _
 
 from portal.blueprints.moments import local_datetime
+from portal.blueprints.spoken import counted as ngettext
 from portal.queries.alert_search import Alert, AlertKind, MessageKind
 
 KINDS = {

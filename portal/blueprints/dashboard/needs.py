@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import url_for
-from flask_babel import format_decimal, ngettext
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from portal.audit import writer
 from portal.blueprints.filters import money
 from portal.blueprints.jobs import words
 from portal.blueprints.moments import local_date, local_datetime, relative_time
+from portal.blueprints.spoken import counted as ngettext
 from portal.queries.complaint_search import TO_ANSWER
 from portal.queries.dashboard import LateJob, Waiting
 from portal.queries.job_search import JobRun

@@ -1,9 +1,8 @@
 """A search's whole result as a streamed answer, recorded before it begins and when it ends."""
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -32,18 +31,6 @@ _room = threading.BoundedSemaphore(MOST_AT_ONCE)
 """Each export holds a thread of its process: the others stay for everybody else."""
 
 
-@dataclass(slots=True)
-class _Seat:
-    """One export's room, given back once."""
-
-    taken: bool = True
-
-    def leave(self) -> None:
-        if self.taken:
-            self.taken = False
-            _room.release()
-
-
 def export_book(book: Book) -> Response:
     """The whole result of this address's search of a book. Raises BadParameter."""
     kind, columns = parse_format(request.args), parse_columns(request.args)
@@ -51,27 +38,29 @@ def export_book(book: Book) -> Response:
     search: Search = searched(LogSearch, also=ALSO) if book is Book.LOG else searched(TransactionSearch, also=ALSO)
     if not _room.acquire(blocking=False):
         return busy(gettext("Plusieurs exports sont déjà en cours ici."), RETRY_AFTER)
-    seat = _Seat()
-    try:
-        return _answer(book, kind, search, columns, seat)
-    except BaseException:
-        seat.leave()
-        raise
+    return _answer(book, kind, search, columns)
 
 
-def _answer(book: Book, kind: ExportFormat, search: Search, columns: Sequence[str], seat: _Seat) -> Response:
-    """The answer, once the database has given the first rows: until then an error is an ordinary one."""
-    export = _begun(book, kind, search)
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    pieces = _pieces(export, search, kind, columns, _units(app, g.request_id))
-    first = next(pieces, b"")
-    answer = Response(_continued(first, pieces, seat), content_type=MIMETYPES[kind])
-    answer.call_on_close(lambda: _ended(pieces, seat))
-    page = url_for("exports.detail", export_id=export.id)
-    manifest = find_manifest(reading(), export.id)
-    name = manifest.name if manifest else f"{export.id}.{kind}"
+def _answer(book: Book, kind: ExportFormat, search: Search, columns: Sequence[str]) -> Response:
+    """The answer, once the database has given the first rows: until then an error is an ordinary one.
+
+    Its rows are from before it was recorded: that record names what is searched for, and would be found.
+    """
+    with ExitStack() as until_sent:
+        until_sent.callback(_room.release)
+        books = until_sent.enter_context(long_reading())
+        export = _begun(book, kind, search)
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        found = batches(books, search, kind, columns)
+        pieces = export_pieces(_units(app, g.request_id), export=export, batches=found, clock=utc_now)
+        first = next(until_sent.enter_context(closing(pieces)), b"")
+        manifest = find_manifest(reading(), export.id)
+        name = manifest.name if manifest else f"{export.id}.{kind}"
+        kept = until_sent.pop_all()
+    answer = Response(_sent(first, pieces, kept), content_type=MIMETYPES[kind])
+    answer.call_on_close(kept.close)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer.headers["Link"] = f'<{page}>; rel="describedby"'
+    answer.headers["Link"] = f'<{url_for("exports.detail", export_id=export.id)}>; rel="describedby"'
     answer.headers["X-Export-Id"] = str(export.id)
     return answer
 
@@ -97,25 +86,8 @@ def _units(app: Flask, request_id: UUID) -> UnitOfWork:
     return unit
 
 
-def _pieces(
-    export: Exporting, search: Search, kind: ExportFormat, columns: Sequence[str], units: UnitOfWork
-) -> Generator[bytes, None, None]:
-    with long_reading() as session:
-        found = batches(session, search, kind, columns)
-        yield from export_pieces(units, export=export, batches=found, clock=utc_now)
-
-
-def _continued(first: bytes, rest: Iterator[bytes], seat: _Seat) -> Iterator[bytes]:
-    try:
+def _sent(first: bytes, rest: Iterator[bytes], kept: ExitStack) -> Iterator[bytes]:
+    """An export that nobody goes on reading is closed, and recorded as cut."""
+    with kept:
         yield first
         yield from rest
-    finally:
-        seat.leave()
-
-
-def _ended(pieces: Generator[bytes, None, None], seat: _Seat) -> None:
-    """Whatever the reader did: an export that nobody goes on reading is recorded as cut."""
-    try:
-        pieces.close()
-    finally:
-        seat.leave()

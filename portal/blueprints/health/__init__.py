@@ -16,7 +16,7 @@ from portal.domain.work import utc_now
 from portal.queries.job_search import last_successes
 from portal.queries.measures import measures
 from portal.queries.readiness import reached_revision
-from portal.unit_of_work import reading
+from portal.unit_of_work import long_reading, reading
 
 bp = Blueprint("health", __name__)
 FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
@@ -85,7 +85,8 @@ def _database() -> list[Metric]:
     """What the database says; one number while it says nothing."""
     now = utc_now()
     try:
-        found = measures(reading(), now=now)
+        with long_reading() as moment:
+            found = measures(moment, now=now)
         jobs = exposing.of_jobs(last_successes(reading(), list(desk().schedules)))
     except Exception as error:
         if not is_unreachable(error):

@@ -8,6 +8,7 @@ from flask import render_template, url_for
 from flask_babel import gettext
 
 from portal.blueprints.access import READERS, requires, settings
+from portal.blueprints.addresses import address
 from portal.blueprints.chart import SPAN, drawn, reader_zone, span_asked, span_of_rows
 from portal.blueprints.explorer import Pair, searched
 from portal.blueprints.logs import bp
@@ -45,7 +46,7 @@ def chart_links() -> list[Pair]:
     return [
         (gettext("Résumé, 7 jours"), url_for("logs.groups", **SUMMARY)),
         (gettext("Grouper"), EXPLORER.beside("logs.groups", ("by", "type"))),
-        (gettext("Complétude"), url_for("logs.log_completeness")),
+        (gettext("Complétude"), address("logs.log_completeness")),
     ]
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, make_response, render_template, request
 
 from portal.blueprints.access import READERS, requires
+from portal.blueprints.addresses import address
 from portal.blueprints.explorer import pairs, searched
 from portal.blueprints.logs import bp
 from portal.blueprints.logs.words import EXPLORER
@@ -32,7 +33,7 @@ def live_of(search: LogSearch, place: TailPlace) -> Live | None:
         return None
     kept = [pair for pair in pairs() if pair[0] not in {"limit", "sort"}]
     query = EXPLORER.href(kept).partition("?")[2]
-    href = url_for("logs.live")
+    href = address("logs.live")
     return Live(f"{href}?{query}" if query else href, place.encode(), EXPLORER.href(pairs()))
 
 

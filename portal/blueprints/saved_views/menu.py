@@ -9,6 +9,7 @@ from flask import url_for
 from flask_babel import gettext
 
 from portal.blueprints.access import me
+from portal.blueprints.addresses import address
 from portal.blueprints.explorer import Pair, pairs
 from portal.domain.people import Role
 from portal.queries.exports import Book
@@ -61,7 +62,7 @@ def link_of(view: ViewEntry) -> Link:
 
 def view_href(view: ViewEntry) -> str:
     """The explorer with a saved search."""
-    return f"{url_for(EXPLORERS[view.book])}?{view.query}" if view.query else url_for(EXPLORERS[view.book])
+    return f"{address(EXPLORERS[view.book])}?{view.query}" if view.query else address(EXPLORERS[view.book])
 
 
 def _built_in() -> list[Link]:
@@ -74,4 +75,4 @@ def _built_in() -> list[Link]:
 
 
 def _built(name: str, question: Sequence[Pair]) -> Link:
-    return Link(name, f"{url_for('logs.index')}?{urlencode(question)}", sorted(pairs()) == sorted(question))
+    return Link(name, f"{address('logs.index')}?{urlencode(question)}", sorted(pairs()) == sorted(question))

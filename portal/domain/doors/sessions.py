@@ -126,7 +126,7 @@ def find_session(session: Session, token: str, *, limits: Limits, now: datetime)
 
 
 def _opened(session: Session, statement: Any, token: str) -> Opened | None:
-    row = session.execute(statement, {"digest": digest(token)}).first()
+    row = session.connection().execute(statement, {"digest": digest(token)}).first()
     return None if row is None else Opened(*row)
 
 
