@@ -214,6 +214,8 @@ def test_an_empty_page_of_many_terms_looks_for_no_single_culprit(admin: Browser,
     admin.get(f"{LOGS}?q={quote('n=1 ' * 9 + 'n>1')}")
     assert "écarte tout" not in admin.words
     assert "Ces filtres ensemble ne laissent rien passer." in admin.words
+    for filters in ("q=absent", "actorId=nobody"):
+        assert "Ce filtre ne laisse rien passer." in admin.get(f"{LOGS}?{filters}").get_data(as_text=True)
 
 
 @pytest.mark.parametrize("span", ["now-1h", "1h"])
