@@ -29,7 +29,7 @@ def whole_days(hours: TimeRange, counted: Counted, cutoffs: Cutoffs) -> tuple[Ra
     last = min(_floor_day(hours.end), counted.summed)
     if first is not None and first >= last:
         return [], [hours]
-    divided = {_floor_day(cutoff) for cutoff in cutoffs.values()} - set(cutoffs.values())
+    divided = {_floor_day(cutoff) for cutoff in cutoffs.values() if cutoff != _floor_day(cutoff)}
     within = [day for day in sorted(divided) if (first is None or first <= day) and day < last]
     ends = [first, *(end for day in within for end in (day, day + DAY)), last]
     around = [*_ranges([hours.start], [first]), *_ranges([last], [hours.end])]

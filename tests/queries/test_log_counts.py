@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
@@ -170,6 +170,7 @@ def test_sums_over_days_read_the_summed_days_and_bars_their_hours(rows: list[Eve
 MOMENTS = st.integers(0, 24 * 12).map(lambda n: SUMMED - timedelta(days=8) + n * timedelta(hours=1))
 
 
+@settings(max_examples=500, deadline=None)
 @given(st.builds(TimeRange, st.none() | MOMENTS, MOMENTS), st.none() | MOMENTS, st.lists(MOMENTS, max_size=3))
 def test_a_range_of_hours_is_whole_days_and_the_hours_between(
     hours: TimeRange, summed: datetime | None, moments: list[datetime]
