@@ -35,7 +35,7 @@ KINDS = {key: kind for key, (kind, _) in THINGS.items()} | ALSO
 AMOUNT = re.compile(r"(?:amount|price|fee|balance|withdrawn|reinstated|reversed)$", re.IGNORECASE)
 CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
-FilterHref = Callable[[str, Any, bool], str | None]
+Filters = Callable[[str, Any], tuple[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,19 @@ class Shown:
 
 @dataclass(slots=True)
 class _Walk:
-    filter_href: FilterHref | None
+    filters: Filters | None
     left: int = MOST_NODES
     currency: list[str | None] = field(default_factory=lambda: [None])
 
 
 def shown_metadata(
-    metadata: Mapping[str, Any], filter_href: FilterHref | None = None, currency: str | None = None
+    metadata: Mapping[str, Any], filters: Filters | None = None, currency: str | None = None
 ) -> tuple[Shown, ...]:
-    """The values in their order; `filter_href` gives the search that keeps, or leaves out, the value of a path.
+    """The values in their order; `filters` gives the searches that keep, and that leave out, the value of a path.
 
     Amounts are in the currency beside them or above them, else in `currency`.
     """
-    return tuple(_children(metadata, "", _Walk(filter_href, currency=[currency]), 0))
+    return tuple(_children(metadata, "", _Walk(filters, currency=[currency]), 0))
 
 
 def raw_json(metadata: Any) -> str:
@@ -129,9 +129,8 @@ def _plain(value: Any) -> str:
 
 
 def _filters(path: str | None, value: Any, walk: _Walk) -> tuple[str | None, str | None]:
-    if walk.filter_href is None or not path:
-        return None, None
-    return walk.filter_href(path, value, False), walk.filter_href(path, value, True)
+    found = walk.filters(path, value) if walk.filters and path else None
+    return found or (None, None)
 
 
 def _read(key: str, value: Any, currency: str | None) -> tuple[str, str, str | None, str | None]:

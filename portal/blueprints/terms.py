@@ -9,7 +9,7 @@ from typing import Any
 from portal.blueprints.entities import THINGS
 from portal.blueprints.explorer import Explorer, pairs
 from portal.queries.search_language import NAME
-from portal.queries.search_nodes import Term, negated
+from portal.queries.search_nodes import Term
 from portal.queries.search_vocabulary import KEYS, METADATA
 
 MOST_TEXT = 120
@@ -17,8 +17,8 @@ JOINERS = "\u200c\u200d"
 """What holds an emoji or a word together: unseen, and typed by every keyboard that has them."""
 
 
-def only_metadata(explorer: Explorer, words: Collection[str], path: str, value: Any, exclude: bool) -> str | None:
-    """The search that keeps only a metadata value or leaves it out; None where the language cannot say it.
+def only_metadata(explorer: Explorer, words: Collection[str], path: str, value: Any) -> tuple[str, str] | None:
+    """The searches that keep only a metadata value and that leave it out; None where the language cannot say it.
 
     `words` are the names, in lower case, that the book's language keeps for itself.
     """
@@ -26,9 +26,8 @@ def only_metadata(explorer: Explorer, words: Collection[str], path: str, value: 
     found = NAME.fullmatch(f"{name}:")
     if text is None or not _can_be_typed(text) or found is None or found[1] != name:
         return None
-    term = Term(name, ":", text, text)
-    narrowed = explorer.forms().narrowed(pairs(), negated(term) if exclude else term)
-    return None if narrowed is None else explorer.href(narrowed)
+    narrowed = explorer.forms().narrowed(pairs(), Term(name, ":", text, text))
+    return None if narrowed is None else (explorer.href(narrowed[0]), explorer.href(narrowed[1]))
 
 
 def _said(value: Any) -> str | None:

@@ -41,9 +41,11 @@ class Forms:
         rest = written(every(kept))
         return [*(pair for pair in pairs if pair[0] != "q"), *moved, *([("q", rest)] if rest else [])]
 
-    def narrowed(self, pairs: Sequence[Pair], node: Node) -> list[Pair] | None:
-        """The pairs with one more term in `q`; None where that makes it more than a search may be."""
-        return self._checked(pairs, [self._tree(pairs), node])
+    def narrowed(self, pairs: Sequence[Pair], term: Term) -> tuple[list[Pair], list[Pair]] | None:
+        """The pairs with a term more in `q`, and with its contrary; None where that says more than may be said."""
+        tree = self._tree(pairs)
+        without = self._checked(pairs, [tree, negated(term)])
+        return None if without is None else (_saying(pairs, _written([tree, term])), without)
 
     def without(self, pairs: Sequence[Pair], *names: str) -> list[Pair]:
         """The pairs without what they say of some parameters, be it in `q`."""
@@ -89,12 +91,12 @@ class Forms:
         return Term(field, operator, value, value)
 
     def _checked(self, others: Sequence[Pair], nodes: Iterable[Node | None]) -> list[Pair] | None:
-        text = written(every(node for node in nodes if node is not None))
+        text = _written(nodes)
         try:
             parse(text, self.words)
         except BadQuery:
             return None
-        return None if len(text) > LONGEST else [*(pair for pair in others if pair[0] != "q"), ("q", text)]
+        return None if len(text) > LONGEST else _saying(others, text)
 
     def _said(self, node: Node, taken: set[str]) -> list[Pair]:
         """What a conjunct says as parameters; nothing when they cannot, or say something else already."""
@@ -138,6 +140,14 @@ class Forms:
         parts = inner.parts if isinstance(inner, Either) else (inner,)
         names = {part.name if isinstance(part, Term) else "" for part in parts}
         return names if len(names) == 1 else set()
+
+
+def _written(nodes: Iterable[Node | None]) -> str:
+    return written(every(node for node in nodes if node is not None))
+
+
+def _saying(pairs: Sequence[Pair], text: str) -> list[Pair]:
+    return [*(pair for pair in pairs if pair[0] != "q"), ("q", text)]
 
 
 def with_search(pairs: Sequence[Pair], nodes: Sequence[Node]) -> list[Pair]:

@@ -15,7 +15,7 @@ from portal.blueprints.logs.around import NEWER, OLDER, asks_for_more, surroundi
 from portal.blueprints.logs.charts import chart_links, drawing
 from portal.blueprints.logs.facets import boxes, counted_boxes, counted_total, kept_by_boxes
 from portal.blueprints.logs.live import live_of
-from portal.blueprints.logs.words import EXPLORER, chips, metadata_filter
+from portal.blueprints.logs.words import EXPLORER, chips, metadata_filters
 from portal.blueprints.metadata import raw_json, shown_metadata
 from portal.blueprints.reading import tools
 from portal.blueprints.saved_views.menu import menu_of
@@ -89,7 +89,7 @@ def _detail(entry: LogEntry) -> dict[str, Any]:
         "things": things_in(entry.details),
         "changes": changes_in(entry.details),
         "stack": stack_of(entry.details),
-        "facts": shown_metadata(facts_in(entry.details), metadata_filter),
+        "facts": shown_metadata(facts_in(entry.details), metadata_filters),
         "raw": raw_json(entry.details),
     }
 

@@ -14,7 +14,7 @@ from portal.blueprints.reading import tools
 from portal.blueprints.saved_views.menu import menu_of
 from portal.blueprints.transactions import bp
 from portal.blueprints.transactions.sums import boxes, kept_by_boxes, summed
-from portal.blueprints.transactions.words import EXPLORER, OBJECTS, chips, metadata_filter, owners
+from portal.blueprints.transactions.words import EXPLORER, OBJECTS, chips, metadata_filters, owners
 from portal.queries.exports import Book
 from portal.queries.log_entry import parse_row_id, same_request
 from portal.queries.paging import BadParameter
@@ -91,7 +91,7 @@ def _detail(entry: TransactionEntry) -> dict[str, Any]:
         "things": things_in({**entry.details, **owners(entry)}),
         "stack": stack_of(entry.details),
         "changes": changes_in(entry.details),
-        "facts": shown_metadata(facts_in(entry.details), metadata_filter, entry.currency),
+        "facts": shown_metadata(facts_in(entry.details), metadata_filters, entry.currency),
         "raw": raw_json(entry.details),
     }
 

@@ -60,6 +60,6 @@ def chips(entry: TransactionEntry) -> list[Chip]:
     return [*found, Chip(gettext("Même requête"), request, "link")]
 
 
-def metadata_filter(path: str, value: Any, exclude: bool) -> str | None:
-    """For a metadata value, the search that keeps only it or leaves it out."""
-    return only_metadata(EXPLORER, WORDS, path, value, exclude)
+def metadata_filters(path: str, value: Any) -> tuple[str, str] | None:
+    """For a metadata value, the searches that keep only it and that leave it out."""
+    return only_metadata(EXPLORER, WORDS, path, value)
