@@ -27,6 +27,9 @@ class Timing:
 
     ms: tuple[float, ...]
 
+    def __add__(self, more: "Timing") -> "Timing":
+        return Timing(self.ms + more.ms)
+
     @property
     def median(self) -> float:
         """Half of the answers came sooner."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from portal.demo.rows import LOG_COLUMNS, Books, line
+from portal.jobs.roll_up_logs import DAYS, KEYS
 
 ORDER = (
     "user",
@@ -94,6 +95,8 @@ def count_logs(connection: Connection) -> int:
 
 def finish(connection: Connection) -> None:
     """Count the complete hours, anew where they were counted before, and tell the planner what there is."""
-    for by in ("type", "actor"):
+    ended = {"first": "-infinity", "last": datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)}
+    for by in KEYS:
         connection.execute(text(ROLL_UP.format(by=by)))
+        connection.execute(DAYS[by], ended)
     connection.execute(text("analyze log, transaction_log"))

@@ -7,7 +7,7 @@ from portal.models.call_offer import CallOffer, OfferStatus
 from portal.models.creator import Creator, PayoutSchedule
 from portal.models.dispute import Dispute
 from portal.models.job_run import JobRun, RunState
-from portal.models.log import Log, LogActor, LogHourActor, LogHourType, LogLevel
+from portal.models.log import Log, LogActor, LogDayActor, LogDayType, LogHourActor, LogHourType, LogLevel
 from portal.models.log_export import Book, ExportFormat, ExportState, LogExport
 from portal.models.overdue_step import OverdueStep
 from portal.models.payment import Payment, PaymentStatus
@@ -50,6 +50,8 @@ __all__ = [
     "JobRun",
     "Log",
     "LogActor",
+    "LogDayActor",
+    "LogDayType",
     "LogExport",
     "LogHourActor",
     "LogHourType",

@@ -105,3 +105,25 @@ class LogHourActor(Base):
     level: Mapped[LogLevel] = mapped_column(pg_enum(LogLevel, "log_level"), primary_key=True)
     actor: Mapped[LogActor] = mapped_column(pg_enum(LogActor, "log_actor"), primary_key=True)
     n: Mapped[int] = mapped_column(BigInteger)
+
+
+class LogDayType(Base):
+    """The hours of a day of UTC together, by level and type, once all of them are counted."""
+
+    __tablename__ = "log_day_type"
+
+    bucket: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    level: Mapped[LogLevel] = mapped_column(pg_enum(LogLevel, "log_level"), primary_key=True)
+    type: Mapped[str] = mapped_column(Text, primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)
+
+
+class LogDayActor(Base):
+    """The hours of a day of UTC together, by level and actor, once all of them are counted."""
+
+    __tablename__ = "log_day_actor"
+
+    bucket: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    level: Mapped[LogLevel] = mapped_column(pg_enum(LogLevel, "log_level"), primary_key=True)
+    actor: Mapped[LogActor] = mapped_column(pg_enum(LogActor, "log_actor"), primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)

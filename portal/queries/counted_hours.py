@@ -2,27 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.audit.retention import keepings
-from portal.models import Log, LogHourActor, LogLevel
+from portal.models import Log, LogDayActor, LogHourActor, LogLevel
 from portal.queries.calendar_bars import HOUR, floor_hour
 from portal.queries.parameters import Choice
 from portal.queries.time_range import TimeRange
 
+DAY = timedelta(days=1)
 Cutoffs = Mapping[LogLevel, datetime]
 """For each level, when its oldest kept hour begins; a level without one is kept for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Which hours are counted, from when until when, and the oldest row that is left."""
+    """Which hours are counted, from when until when; until when by day, too; and the oldest row that is left."""
 
     since: datetime | None
     until: datetime | None
+    summed: datetime | None
     oldest_row: datetime | None
 
     @property
@@ -44,14 +46,15 @@ class Edge:
 REACH = select(
     select(func.min(LogHourActor.bucket)).scalar_subquery(),
     select(func.max(LogHourActor.bucket)).scalar_subquery(),
+    select(func.max(LogDayActor.bucket)).scalar_subquery(),
     select(func.min(Log.created_at)).scalar_subquery(),
 ).execution_options(kept_plan=True)
 
 
 def counted_hours(session: Session) -> Counted:
     """How far the hourly counts reach."""
-    first, newest, row = session.execute(REACH).one()
-    return Counted(first, None if newest is None else newest + HOUR, row)
+    first, hour, day, row = session.execute(REACH).one()
+    return Counted(first, None if hour is None else hour + HOUR, None if day is None else day + DAY, row)
 
 
 def kept_since(session: Session, set_days: Mapping[str, int], *, now: datetime) -> Cutoffs:

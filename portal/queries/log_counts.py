@@ -1,4 +1,4 @@
-"""Sums over the log: complete hours from their counts, the edges of a range from rows, so that they are exact.
+"""Sums over the log: complete hours and days from their counts, the edges of a range from rows: they are exact.
 
 Counts outlive rows (docs/decisions/0015): an edge older than its level's cut-off has no rows any more and is
 widened to its whole hour. What the counts cannot answer is counted row by row, newest first, up to CAP.
@@ -18,7 +18,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    false,
     func,
     literal,
     or_,
@@ -28,9 +27,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal.models import Log, LogHourActor, LogHourType
+from portal.models import Log
 from portal.models import LogLevel as LogLevel
 from portal.models.log import TRACED_KEYS
+from portal.queries.counted_days import Ranges, counts, gone_hour, whole_days
 from portal.queries.counted_hours import Counted, Cutoffs, Edge, counted_hours, cut_range
 from portal.queries.log_search import LogSearch
 from portal.queries.paging import Order, read_within
@@ -90,6 +90,12 @@ class Grouping:
         """PLACE in a table whose rows, or hours, have a moment."""
         key = cast(getattr(table, self.by), Text) if self.by else literal("")
         return [table.level.label("level"), key.label("key"), bar_of(self.edges, moment).label("bar")]
+
+    def days(self, hours: TimeRange | None, counted: Counted, cutoffs: Cutoffs) -> tuple[Ranges, Ranges]:
+        """The hours as days and hours; bars are of the reader's zone, and a day does not tell the hour."""
+        if hours is None:
+            return [], []
+        return ([], [hours]) if self.edges or self.seen else whole_days(hours, counted, cutoffs)
 
     def seen_at(self, moment: Any) -> list[Any]:
         """The first and the last moment of each sum."""
@@ -183,18 +189,15 @@ def _by_hours(
     cutoffs: Cutoffs,
     counted: Counted,
 ) -> Any:
-    table: Any = LogHourType if roll_up == "type" else LogHourActor
     hours, ends = cut_range(search.period, counted, cutoffs)
-    whole = [and_(table.bucket == end.hour, table.level.in_(end.gone)) for end in ends if end.gone]
-    complete = [and_(*hours.conditions(table.bucket))] if hours else []
+    days, left = groups.days(hours, counted, cutoffs)
+    table = counts(roll_up, days, left, ends)
+    whole = [gone_hour(table, end) for end in ends if end.gone]
     past = [and_(table.level == level, table.bucket < cutoff) for level, cutoff in cutoffs.items()]
     summed = [func.sum(table.n), _sum_where(past, table.n), _sum_where(whole, table.n)]
-    counts = (
-        select(*groups.columns(table, table.bucket), *summed, *groups.seen_at(table.bucket))
-        .where(or_(false(), *complete, *whole), *_kinds(search, table))
-        .group_by(*PLACE)
-    )
-    return union_all(counts, *(_of_rows(_left(search, end), groups) for end in ends))
+    found = select(*groups.columns(table, table.bucket), *summed, *groups.seen_at(table.bucket))
+    of_counts = found.where(*_kinds(search, table)).group_by(*PLACE)
+    return union_all(of_counts, *(_of_rows(_left(search, end), groups) for end in ends))
 
 
 def _left(search: LogSearch, edge: Edge) -> list[ColumnElement[bool]]:

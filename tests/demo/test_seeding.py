@@ -31,6 +31,8 @@ from portal.models import (
     JobRun,
     Log,
     LogActor,
+    LogDayActor,
+    LogDayType,
     LogHourActor,
     LogHourType,
     Payment,
@@ -306,6 +308,12 @@ def test_complete_hours_are_rolled_up(session: Session, roll_up: Any) -> None:
     assert summed == count(session, Log, Log.created_at < hour)
 
 
+@pytest.mark.parametrize("roll_up", [LogDayType, LogDayActor])
+def test_complete_days_are_rolled_up(session: Session, roll_up: Any) -> None:
+    today = func.date_trunc("day", func.now(), "UTC")
+    assert session.scalar(select(func.sum(roll_up.n))) == count(session, Log, Log.created_at < today)
+
+
 def test_what_is_in_transit_settles_by_itself(seeded: Flask, session: Session, sandbox: Sandbox) -> None:
     """The local Stripe has a timer for it, and tells the portal."""
     leaving = session.scalars(select(Payout).where(Payout.status == S.PROCESSING)).all()
@@ -335,6 +343,7 @@ def test_more_rows_are_added_on_demand(seeded: Flask, session: Session) -> None:
     assert [a for n, a in enumerate(after[:7]) if n != 3] == [b for n, b in enumerate(before[:7]) if n != 3]
     assert "more log rows" in said[0]
     test_complete_hours_are_rolled_up(session, LogHourType)
+    test_complete_days_are_rolled_up(session, LogDayType)
     seed(seeded, 100, say=said.append)
     assert "nothing to add" in said[1]
 

@@ -59,12 +59,14 @@ def compares(operator: str, wanted: str) -> Meaning:
 
 
 def equals(key: str, wanted: str, *, other: bool = False) -> Meaning:
-    """Equal to a metadata value; `other`: there, and not equal."""
+    """Equal to a metadata value, or to an element of a list; `other`: there, and not equal."""
 
     def test(e: Event) -> bool:
         value = e.details.get(key)
-        same = value == wanted or (isinstance(value, list) and wanted in value)
-        same = same or (number(value) is not None and number(value) == number(wanted))
+        elements = value if isinstance(value, list) else [value]
+        same = any(
+            each == wanted or (number(each) is not None and number(each) == number(wanted)) for each in elements
+        )
         return value is not None and not same if other else same
 
     return test

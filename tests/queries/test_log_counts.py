@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
@@ -17,15 +19,20 @@ from portal.jobs import roll_up_logs
 from portal.models import Log, LogLevel
 from portal.queries import log_counts
 from portal.queries.calendar_bars import STEPS, bar_edges, choose_step
+from portal.queries.counted_days import whole_days
+from portal.queries.counted_hours import Counted
 from portal.queries.histogram import Histogram, log_histogram
 from portal.queries.log_counts import newest_sums, roll_up_for, sums
 from portal.queries.log_groups import log_groups
 from portal.queries.log_search import LogSearch
+from portal.queries.time_range import TimeRange
 from tests.queries.books import Event, write
 from tests.queries.test_log_search import passes
 
 Args = list[tuple[str, str]]
 NOW = datetime(2026, 11, 27, 10, 42, 17, tzinfo=UTC)
+SUMMED = datetime(2026, 11, 26, tzinfo=UTC)
+"""Until when days are summed: the job was killed before yesterday was."""
 PARIS, NEW_YORK, KOLKATA = ZoneInfo("Europe/Paris"), ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata")
 TYPES = ["USER_LOGIN", "PAYOUT_PAID", "PAYOUT_FAILED", "PAYOUTS", "CRON_PAYOUT_STARTED"]
 LEVELS = ["INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -53,7 +60,7 @@ def busy_rows() -> list[Event]:
 
 @pytest.fixture
 def rows(app: Flask, session: Session) -> list[Event]:
-    """Rows in the book, their complete hours counted as the job counts them."""
+    """Rows in the book, their complete hours and days counted as the job counts them."""
     events = busy_rows()
     write(session, events)
     with app.app_context():
@@ -64,8 +71,11 @@ def rows(app: Flask, session: Session) -> list[Event]:
 def count_hours(session: Session) -> None:
     """Count until an hour that ended a while before NOW: the last hours stay rows."""
     span = {"first": NOW - timedelta(days=50), "last": NOW.replace(minute=0, second=0) - timedelta(hours=2)}
-    for statement in roll_up_logs.COUNTS.values():
+    for statement in roll_up_logs.HOURS.values():
         session.execute(statement, span)
+    days = {"first": span["first"], "last": SUMMED}
+    for statement in roll_up_logs.DAYS.values():
+        session.execute(statement, days)
     session.commit()
 
 
@@ -146,6 +156,43 @@ def test_long_ranges_read_the_counts_and_a_day_the_rows(rows: list[Event], sessi
     assert max(bar.total for bar in drawn(session, [("from", "now-7d")]).bars) > 1000
     assert max(bar.total for bar in drawn(session, [("from", "2026-11-26"), ("to", "2026-11-26")]).bars) < 1000
     session.rollback()
+
+
+def test_sums_over_days_read_the_summed_days_and_bars_their_hours(rows: list[Event], session: Session) -> None:
+    session.execute(text("update log_day_actor set n = n + 1000 where bucket = '2026-11-20'"))
+    assert sums(session, search([("from", "now-30d")]), {}).total > 1000
+    assert sums(session, search([("from", "2026-11-20T00:00:01Z")]), {}).total < 1000
+    assert sums(session, search([("from", "now-30d"), ("to", "2026-11-20T23:59:59Z")]), {}).total < 1000
+    assert max(bar.total for bar in drawn(session, [("from", "now-30d")]).bars) < 1000
+    session.rollback()
+
+
+MOMENTS = st.integers(0, 24 * 12).map(lambda n: SUMMED - timedelta(days=8) + n * timedelta(hours=1))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.builds(TimeRange, st.none() | MOMENTS, MOMENTS), st.none() | MOMENTS, st.lists(MOMENTS, max_size=3))
+def test_a_range_of_hours_is_whole_days_and_the_hours_between(
+    hours: TimeRange, summed: datetime | None, moments: list[datetime]
+) -> None:
+    assume(hours.start is None or (hours.end and hours.start < hours.end))
+    midnight = summed and summed.replace(hour=0)
+    cutoffs = dict(zip(LogLevel, moments, strict=False))
+    days, left = whole_days(hours, Counted(None, None, midnight, None), cutoffs)
+    every = [
+        each for n in range(24 * 13) if _is_in(each := SUMMED - timedelta(days=8) + n * timedelta(hours=1), hours)
+    ]
+    assert [sum(_is_in(hour, part) for part in (*days, *left)) for hour in every] == [1] * len(every)
+    for day in days:
+        assert day.end is not None
+        assert day.end.hour == 0
+        assert day.end <= (midnight or day.end)
+        assert day.start is None or day.start.hour == 0
+        assert not any(_is_in(cutoff, day) and cutoff.hour for cutoff in cutoffs.values())
+
+
+def _is_in(moment: datetime, period: TimeRange) -> bool:
+    return (period.start is None or period.start <= moment) and (period.end is None or moment < period.end)
 
 
 @pytest.mark.parametrize("zone", [PARIS, NEW_YORK, KOLKATA], ids=str)
