@@ -12,6 +12,7 @@ from flask_babel import format_decimal, get_locale
 from markupsafe import Markup, escape
 
 from portal.blueprints.access import person
+from portal.blueprints.declines import decline_words
 from portal.blueprints.moments import (
     iso,
     known_zones,
@@ -44,6 +45,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(breakable)
     app.add_template_filter(percent)
     app.add_template_filter(duration_ms)
+    app.add_template_filter(decline_words)
     app.add_template_filter(stack_lines)
     app.add_template_filter(visible)
     app.add_template_filter(stamp)

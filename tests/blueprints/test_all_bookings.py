@@ -223,6 +223,8 @@ def test_one_booking_shows_its_call_people_payments_room_and_log(
         assert words in plain(admin.words), words
     for address in (f"payments/{payment.id}", f"traces/booking/{booking.id}", f"system-logs/{row}"):
         assert f'href="/dashboard/admin/{address}"' in admin.text, address
+    for address in (f"bookings/{booking.id}", f"payments/{payment.id}"):
+        assert "La carte a expiré." in admin.get(f"/dashboard/admin/{address}").get_data(as_text=True), address
 
 
 @pytest.mark.parametrize(

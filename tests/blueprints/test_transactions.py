@@ -100,3 +100,13 @@ def test_only_admins_read_the_book_of_money(browser: Browser, factory: Factory, 
     assert "/login" in browser.get(address, follow=False).headers["Location"]
     browser.sign_in(factory.creator(account=False).user.email)
     assert browser.get(address).status_code == 403
+
+
+def test_a_decline_is_told_in_the_readers_language_beside_stripes_words(admin: Browser, session: Session) -> None:
+    said = "Your card has expired."
+    rows = [Money("PAYMENT_FAILED", error_message=said, details={"declineCode": c}) for c in ("expired_card", 7)]
+    [known, odd] = write_money(session, rows)
+    for address in (f"{MONEY}/{known}", f"{MONEY}/{known}?partial=1"):
+        admin.get(address)
+        assert f'<p>La carte a expiré.</p><p lang="en">{said}</p>' in admin.text
+    assert "<p>La" not in admin.get(f"{MONEY}/{odd}").get_data(as_text=True)

@@ -105,7 +105,7 @@ WRONG = [
     ("amount>=abc", "abc", None),
     ("amount>", "amount>", None),
     ("amount >= 100", "amount >= 100", "amount>=100"),
-    ("from:yesterday", "yesterday", None),
+    ("from:tomorrow", "tomorrow", None),
     ("has:", "has:", None),
     ('has:"a b"', '"a b"', None),
     ("has:levle", "levle", "level"),

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from portal.blueprints.access import CSP, gateway, me, requires, settings
 from portal.blueprints.bookings import bp
 from portal.blueprints.bookings.views import is_payable, own_booking_or_404
-from portal.blueprints.bookings.words import decline_words
+from portal.blueprints.declines import decline_words
 from portal.blueprints.errors import sentence
 from portal.domain.errors import PaymentRefused
 from portal.domain.gateway import StripeFailure

@@ -84,18 +84,3 @@ def reason_of(found: BookingDetail) -> str:
     if reason.startswith("Unpaid"):
         return str(_("Elle n’a pas été payée à temps."))
     return str(_("Le créateur a annulé l’appel."))
-
-
-DECLINES = {
-    "insufficient_funds": _l("La provision de la carte ne suffit pas."),
-    "expired_card": _l("La carte a expiré."),
-    "incorrect_cvc": _l("Le code de sécurité de la carte est faux."),
-    "processing_error": _l("La banque n’a pas pu traiter ce paiement ; réessayez dans un instant."),
-    "authentication_required": _l("La banque demande une authentification, qui n’a pas eu lieu."),
-    "generic_decline": _l("La banque a refusé la carte sans dire pourquoi."),
-}
-
-
-def decline_words(code: str | None, message: str | None) -> str:
-    """Why a card was declined, in the reader's language; what Stripe said where there are no words of ours."""
-    return str(DECLINES[code]) if code in DECLINES else str(message or _("La banque a refusé la carte."))

@@ -57,7 +57,7 @@ def menu_of(book: Book) -> Menu:
 def link_of(view: ViewEntry) -> Link:
     """A saved view as a link."""
     current = bool(view.query) and sorted(parse_qsl(view.query)) == sorted(pairs())
-    return Link(view.name, view_href(view), current, view.owner)
+    return Link(view.name, view_href(view), current, None if view.owner_id == me().user_id else view.owner)
 
 
 def view_href(view: ViewEntry) -> str:
