@@ -69,7 +69,7 @@ OF_REQUEST = (
 
 def find_log(session: Session, row_id: int) -> LogEntry | None:
     """The event of an id."""
-    row = session.execute(BY_ID, {"id": row_id}).first()
+    row = session.connection().execute(BY_ID, {"id": row_id}).first()
     return None if row is None else LogEntry(*row)
 
 

@@ -124,7 +124,7 @@ def _read(
     session: Session, book: _Book, entry: E, parts: tuple[Part, ...], given: Mapping[str, Any]
 ) -> dict[Part, list[E]]:
     found: dict[Part, list[E]] = {part: [] for part in parts}
-    for number, *row in session.execute(_statement(book, parts, "since" in given), given):
+    for number, *row in session.connection().execute(_statement(book, parts, "since" in given), given):
         found[parts[number]].append(type(entry)(*row))
     return found
 

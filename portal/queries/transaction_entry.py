@@ -94,11 +94,11 @@ OF_REQUEST = (
 
 def find_transaction(session: Session, row_id: int) -> TransactionEntry | None:
     """The event of an id."""
-    row: Any = session.execute(BY_ID, {"id": row_id}).first()
+    row: Any = session.connection().execute(BY_ID, {"id": row_id}).first()
     return None if row is None else TransactionEntry(*row)
 
 
 def transactions_of_request(session: Session, request_id: UUID, near: datetime) -> Sequence[TransactionEntry]:
     """The first financial events that one request, job run or delivery wrote about `near`, oldest first."""
-    rows: Any = session.execute(OF_REQUEST, of_request(request_id, near))
+    rows: Any = session.connection().execute(OF_REQUEST, of_request(request_id, near))
     return [TransactionEntry(*row) for row in rows]

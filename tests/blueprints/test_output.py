@@ -1,5 +1,6 @@
 """Templates escape what Jinja escapes, and call what it calls, though quicker ways lead there."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from flask import Flask, url_for
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from portal.blueprints import addresses, delivery
 from portal.blueprints.addresses import address
 from portal.blueprints.filters import breakable
 from portal.blueprints.output import written
@@ -67,6 +69,20 @@ def test_addresses_are_those_of_url_for(portal_app: Flask) -> None:
                 assert address("logs.index") == url_for("logs.index") == f"{root}/dashboard/admin/system-logs"
             assert address("logs.index", q="a b") == url_for("logs.index", q="a b")
             assert address("logs.detail", row_id=4) == url_for("logs.detail", row_id=4)
+            for name in ("css/app.css", "vendor/inter-latin-5.3.0.woff2", "no-such-file"):
+                assert address("static", filename=name) == url_for("static", filename=name)
+
+
+def test_the_address_of_a_file_follows_what_it_holds(tmp_path: Path) -> None:
+    app = Flask(__name__, static_folder=str(tmp_path))
+    delivery.register(app)
+    addresses.register(app)
+    with app.test_request_context("/"):
+        found = []
+        for text in ("a{}", "b{}"):
+            (tmp_path / "style.css").write_text(text)
+            found += [address("static", filename="style.css"), url_for("static", filename="style.css")]
+    assert found[0] == found[1] != found[2] == found[3]
 
 
 @pytest.mark.parametrize(
