@@ -157,6 +157,8 @@ class _Parser:
         is_quoted = value is not None and value[0].startswith('"')
         if self.vocabulary.is_a_word(found[1], None if is_quoted else raw):
             return None
+        if value is None and self.query.startswith("(", found.end()):
+            raise self.unlisted(found.end())
         self.at = found.end() if value is None else value.end()
         return self.known(found, raw, (found.end(), self.at) if raw else (found.start(), self.at))
 
@@ -165,6 +167,15 @@ class _Parser:
         values = [v for v in ONE_VALUE.finditer(self.query, listed.start() + 1, listed.end() - 1) if v[0] != "OR"]
         self.count(len(values) - 1, listed.start())
         return either(self.known(found, _plain(value[0]), value.span()) for value in values)
+
+    def unlisted(self, start: int) -> BadQuery:
+        """A parenthesis after a field that holds no alternatives."""
+        end = self.query.find(")", start) + 1 or len(self.query)
+        values = [value[0] for value in ONE_VALUE.finditer(self.query, start + 1, end) if value[0] != "OR"]
+        listed = f"({' OR '.join(values)})" if values else None
+        return BadQuery(
+            self.query, start, end, WrongValue("une valeur, ou plusieurs comme (A OR B)", suggestion=listed)
+        )
 
     def known(self, found: re.Match[str], raw: str, span: tuple[int, int]) -> Term:
         name, operator = found[1], found[2].removeprefix(":") or ":"
