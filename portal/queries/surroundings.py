@@ -1,22 +1,23 @@
 """What stands around a row of either book: its neighbours in time, its request's rows, those of what it names.
 
-One statement asks for all of it within a day, where most partitions are left alone; what is not found there is
-asked for once more, wherever it may be.
+One statement asks for all of it within a day, where most partitions are left alone. What is not found there is
+asked for once more, wherever it may be, each by a statement of its own whose plan is kept: of all partitions it
+takes longer to plan than to answer.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Integer, bindparam, literal_column, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from portal.models import Log, TransactionLog
 from portal.models.log import TRACED_KEYS
 from portal.queries import log_entry, transaction_entry
-from portal.queries.log_entry import AROUND, MOST_OF_A_REQUEST, LogEntry, of_request
+from portal.queries.log_entry import AROUND, MOST_OF_A_REQUEST, LogEntry, named_by, of_request
 from portal.queries.transaction_entry import TransactionEntry
 
 E = TypeVar("E", LogEntry, TransactionEntry)
@@ -69,7 +70,7 @@ class _Book:
     names: Mapping[str, Any]
 
 
-LOG = _Book(Log, log_entry.COLUMNS, {key: Log.details[key].astext for key in TRACED_KEYS})
+LOG = _Book(Log, log_entry.COLUMNS, {key: named_by(Log.details, key) for key in TRACED_KEYS})
 MONEY = _Book(
     TransactionLog,
     transaction_entry.COLUMNS,
@@ -108,8 +109,9 @@ def _surroundings(
     given = {**named, AFTER: newer, BEFORE: older, "id": entry.id, "at": entry.created_at}
     near = of_request(entry.request_id, entry.created_at)
     found = _read(session, book, entry, (Part(REQUEST), *wanted), given | near)
-    if short := [part for part, most in wanted.items() if len(found[part]) < most]:
-        found |= _read(session, book, entry, tuple(short), given)
+    for part, most in wanted.items():
+        if len(found[part]) < most:
+            found |= _read(session, book, entry, (part,), given)
     siblings = [Siblings(key, *(_nearest(found[Part(side, key)]) for side in SIDES)) for key in keys]
     return Surroundings(found[Part(AFTER)][::-1], found[Part(BEFORE)], found[Part(REQUEST)], siblings)
 
@@ -124,22 +126,30 @@ def _read(
     session: Session, book: _Book, entry: E, parts: tuple[Part, ...], given: Mapping[str, Any]
 ) -> dict[Part, list[E]]:
     found: dict[Part, list[E]] = {part: [] for part in parts}
-    for number, *row in session.connection().execute(_statement(book, parts, "since" in given), given):
+    statement = _within_a_day(book, parts) if "since" in given else _anywhere(book, *parts)
+    for number, *row in session.connection().execute(statement, given):
         found[parts[number]].append(type(entry)(*row))
     return found
 
 
 @lru_cache
-def _statement(book: _Book, parts: tuple[Part, ...], bounded: bool) -> Any:
+def _within_a_day(book: _Book, parts: tuple[Part, ...]) -> Any:
     """Each part by its own index, under its number."""
-    return union_all(*(_arm(book, number, part, bounded) for number, part in enumerate(parts)))
+    near = book.table.created_at.between(bindparam("since"), bindparam("until"))
+    return union_all(*(_arm(book, number, part, near) for number, part in enumerate(parts)))
 
 
-def _arm(book: _Book, number: int, part: Part, bounded: bool) -> Any:
+@cache
+def _anywhere(book: _Book, part: Part) -> Any:
+    """One part by its index."""
+    return _arm(book, 0, part).execution_options(kept_plan=True)
+
+
+def _arm(book: _Book, number: int, part: Part, *near: ColumnElement[bool]) -> Any:
     at, row_id = book.table.created_at, book.table.id
     most: Any = MOST_OF_A_REQUEST if part.side == REQUEST else bindparam(part.side)
     there, here = tuple_(at, row_id), tuple_(bindparam("at"), bindparam("id"))
-    query = select(literal(number), *book.columns)
+    query = select(literal_column(str(number), Integer), *book.columns).where(*near)
     if part.side == AFTER:
         query = query.where(at >= bindparam("at"), there > here).order_by(at, row_id)
     elif part.side == BEFORE:
@@ -148,6 +158,4 @@ def _arm(book: _Book, number: int, part: Part, bounded: bool) -> Any:
         query = query.where(book.table.request_id == bindparam("request")).order_by(at, row_id)
     if part.key is not None:
         query, most = query.where(book.names[part.key] == bindparam(part.key)), 1
-    if bounded:
-        query = query.where(at.between(bindparam("since"), bindparam("until")))
     return query.limit(most)
