@@ -99,7 +99,11 @@ def middle(text: str | UUID, keep: int = 8) -> str:
 
 def breakable(name: object) -> Markup:
     """A long name of several words that can break once, after the underscore nearest its middle."""
-    said = str(name)
+    return _broken(str(name))
+
+
+@lru_cache(maxsize=1024)
+def _broken(said: str) -> Markup:
     places = [i + 1 for i, letter in enumerate(said) if letter == "_"] if len(said) > LONGEST_UNBROKEN else []
     if not places:
         return escape(said)

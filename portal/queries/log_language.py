@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, not_, or_
 from portal.audit.catalogue import CATALOGUE
 from portal.models import Log, LogActor, LogLevel
 from portal.models.log import TRACED_KEYS
+from portal.queries.paging import BadParameter
+from portal.queries.parameters import Arguments, Choice, many, split_excluded
 from portal.queries.probes import prefix_of
 from portal.queries.search_field import EQUAL, Field, WrongValue, missing, read_uuid, refuse_operator
 from portal.queries.search_fields import AnyOf, Closed, Exact, Holding, Moment
@@ -45,6 +47,16 @@ def is_type(value: str) -> ColumnElement[bool]:
     """A row's type is `value`, or begins with it where it ends in _ or *."""
     prefix = prefix_of(value)
     return Log.type == value if prefix is None else Log.type.startswith(prefix, autoescape=True)
+
+
+def parse_types(args: Arguments) -> Choice:
+    """The types that an address asks for, and those it leaves out. Raises BadParameter."""
+    only, without = split_excluded(many(args, "type"))
+    for value in (*only, *without):
+        if not TYPE.fullmatch(value):
+            expected = "un type comme PAYOUT_APPROVED, ou un début comme PAYOUT_ ou PAYOUT_* ; « - » devant exclut"
+            raise BadParameter("type", value, expected)
+    return Choice(only, without)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

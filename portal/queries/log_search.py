@@ -16,7 +16,7 @@ from portal.models.log import TRACED_KEYS
 from portal.queries import probes
 from portal.queries.known import NONE, Kinds, keys_naming, known_kinds, of_known_kinds
 from portal.queries.log_entry import BARE, COLUMNS, LogEntry, named_by
-from portal.queries.log_language import TYPE, is_type, log_vocabulary
+from portal.queries.log_language import is_type, log_vocabulary, parse_types
 from portal.queries.nearest import nearest_first, no_farther
 from portal.queries.paging import (
     BadParameter,
@@ -28,7 +28,7 @@ from portal.queries.paging import (
     parse_uuid,
     read_within,
 )
-from portal.queries.parameters import Arguments, Choice, choice, many, one, refuse_unknown, split_excluded
+from portal.queries.parameters import Arguments, Choice, choice, many, one, refuse_unknown
 from portal.queries.probes import prefix_of
 from portal.queries.search_query import Query, read_query, within
 from portal.queries.text_search import FreeText
@@ -36,8 +36,7 @@ from portal.queries.time_range import TimeRange, parse_time_range
 
 FILTERS = ("q", "level", "type", "actor", "actorId", "entity", "requestId", "from", "to")
 PARAMETERS = (*FILTERS, "tz", "cursor", "limit", "sort")
-SETS = ("level", "type", "actor")
-EXACT = ("actorId", "entity", "requestId")
+SETS, EXACT = ("level", "type", "actor"), ("actorId", "entity", "requestId")
 SORTS = {"-createdAt": False, "createdAt": True}
 FEW = 8
 """Pairs of a type and a level, up to which each is read whole."""
@@ -80,7 +79,7 @@ class LogSearch:
         asked, exact = query.parts.chosen, query.parts.exact
         return cls(
             level=asked.get("level") or choice(args, "level", LogLevel),
-            type=asked.get("type") or _types(args),
+            type=asked.get("type") or parse_types(args),
             actor=asked.get("actor") or choice(args, "actor", LogActor),
             actor_id=exact.get("actorId") or one(args, "actorId"),
             entity=exact.get("entity") or one(args, "entity"),
@@ -118,18 +117,24 @@ class LogSearch:
         """One row more than a page holds, where there are so many."""
         parts = [self.period] if self._finds_by_id else nearest_first(self.period, self.order)
         if self._asks_for_families:
-            found = read_within(session, replace(self, period=parts[0])._walk_among(NEAREST), blame=self.blame)
+            nearest = replace(self, period=parts[0])._walk_among(NEAREST)
+            found = read_within(session, self._planned(nearest), blame=self.blame)
             if len(found) > self.limit:
                 return list(found)
         rows: list[Any] = []
         wanted = self.informed(session)
+        by_one_index = wanted._is_one_walk or wanted._probes_are_few
         for part in parts:
-            left = replace(wanted, period=part, limit=self.limit - len(rows))
-            rows += read_within(session, left.statement(), blame=self.blame)
+            statement = replace(wanted, period=part, limit=self.limit - len(rows)).statement()
+            rows += read_within(session, self._planned(statement) if by_one_index else statement, blame=self.blame)
             if len(rows) > self.limit:
                 break
             wanted = replace(wanted, text=replace(self.text, rare=True))
         return rows
+
+    def _planned(self, statement: Any) -> Any:
+        """A statement that one index answers; its plan is kept if it does so whatever is asked of it."""
+        return statement.execution_options(kept_plan=self._is_common)
 
     def informed(self, session: Session) -> "LogSearch":
         """The same search, which knows where it need not look."""
@@ -149,10 +154,7 @@ class LogSearch:
     def _walk(self, *also: ColumnElement[bool]) -> Any:
         """The page by one walk of one index."""
         named = [named_by(Log.details, self.keys[0]) == self.entity] if self.entity else []
-        conditions = [*self._conditions(), *self._kinds(), *named, *also]
-        walk = self._cut(select(*self._columns).where(*conditions), Log)
-        is_by_id_alone = len(conditions) == 1 and any((self.entity, self.request_id, self.actor_id))
-        return walk.execution_options(kept_plan=True) if is_by_id_alone else walk
+        return self._cut(select(*self._columns).where(*self._conditions(), *self._kinds(), *named, *also), Log)
 
     def _walk_among(self, nearest: int) -> Any:
         """What of the page is among the nearest rows, of its level where it has one, whatever their type."""
@@ -174,6 +176,14 @@ class LogSearch:
             found = of_known_kinds(self.kinds, self.type.only, levels, conditions, self._cut)
             return self._cut(select(found.c.created_at, found.c.id), found.c)
         return probes.of_kinds(columns, probes.pairs(self.type.only, levels), conditions, self._cut)
+
+    @property
+    def _is_common(self) -> bool:
+        """Whether it is the first page of what one filter finds, or of types with levels, which share an index."""
+        filters = (self.type.only or self.level.only, self.actor.only, self.actor_id, self.entity, self.request_id)
+        without = (self.type.without, self.level.without, self.actor.without)
+        others = (self.text != FreeText(), self.query.conditions, self.order.cursor, self.period != TimeRange())
+        return sum(map(bool, filters)) <= 1 and len(self.actor.only) <= 1 and not any((*without, *others))
 
     @property
     def _is_one_walk(self) -> bool:
@@ -227,15 +237,6 @@ class LogSearch:
     def _left_out(self) -> list[ColumnElement[bool]]:
         types = [~is_type(value) for value in self.type.without]
         return [*types, *Choice(without=self.level.without).conditions(Log.level)]
-
-
-def _types(args: Arguments) -> Choice:
-    only, without = split_excluded(many(args, "type"))
-    for value in (*only, *without):
-        if not TYPE.fullmatch(value):
-            expected = "un type comme PAYOUT_APPROVED, ou un début comme PAYOUT_ ou PAYOUT_* ; « - » devant exclut"
-            raise BadParameter("type", value, expected)
-    return Choice(only, without)
 
 
 def _is_family(type: str) -> bool:
