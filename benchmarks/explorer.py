@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.cluster import CARELESS, DURABLE, Cluster
@@ -119,35 +119,39 @@ def _gunicorn(app: str, environ: dict[str, str], folder: Path, config: str | Non
 
 
 def ask_all(asked: Sequence[Question], at: Servers, ours: int, warm: int) -> list[Found]:
-    """Ask everything in rounds. One page that fails costs its own goals, not the run."""
+    """Ask everything in rounds, the portal first. One page that fails costs its own goals, not the run."""
     found = [Found(question, Timing(())) for question in asked]
     for n in range(ROUNDS):
         for place, before in enumerate(found):
             try:
-                found[place] = before if before.ours == FAILED else ask(before, at, ours, warm)
+                found[place] = before if before.ours == FAILED else _ask(before, at.portal, ours, warm)
             except (RuntimeError, OSError) as error:
                 print(f"{before.question.name}: {error}")
                 found[place] = Found(before.question, FAILED)
+        found = [_ask_others(before, at) for before in found]
         print(f"round {n + 1} of {ROUNDS} done, load {os.getloadavg()[0]:.1f}", flush=True)
     return found
 
 
-def ask(before: Found, at: Servers, ours: int, warm: int) -> Found:
-    """Ask one question of everybody, one after the other, a round's share; added to what was found before."""
-    question = before.question
+def _ask(before: Found, portal: Browser, ours: int, warm: int) -> Found:
+    """Ask the portal one question, a round's share of times; added to what was found before."""
+    address, constants = before.question.address, before.constants
     share = {"most": math.ceil(ours / ROUNDS), "seconds": OURS_SECONDS / ROUNDS, "warm": warm}
-    constants = before.constants
-    if question.rendered:
-        at.portal.get(question.address, {RECORD: "1"})
-        found = timed(at.portal, f"/constants{question.address}", **share)
+    if before.question.rendered:
+        portal.get(address, {RECORD: "1"})
+        found = timed(portal, f"/constants{address}", **share)
         constants = constants + found if constants else found
-    return Found(
-        question,
-        before.ours + timed(at.portal, question.address, **share),
-        constants,
-        _peer(at.flask_admin, "/admin/log/?", question.flask_admin, before.flask_admin),
-        _peer(at.flask_admin, "/admin/uncounted/?", question.flask_admin, before.uncounted),
-        _peer(at.django, "", question.django, before.django),
+    return replace(before, ours=before.ours + timed(portal, address, **share), constants=constants)
+
+
+def _ask_others(before: Found, at: Servers) -> Found:
+    """Ask the others the same question once."""
+    asked = before.question
+    return replace(
+        before,
+        flask_admin=_peer(at.flask_admin, "/admin/log/?", asked.flask_admin, before.flask_admin),
+        uncounted=_peer(at.flask_admin, "/admin/uncounted/?", asked.flask_admin, before.uncounted),
+        django=_peer(at.django, "", asked.django, before.django),
     )
 
 
