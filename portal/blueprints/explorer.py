@@ -66,8 +66,9 @@ class Explorer:
 
     def href(self, pairs: Iterable[Pair]) -> str:
         """The explorer with these parameters; a folded chart stays folded, and what is grouped by stays."""
-        ways = [(name, request.args.get(name, "")) for name in self.keeps]
-        query = urlencode([*pairs, *((name, way) for name, way in ways if way not in {"", "on"})])
+        given = request.args
+        ways = [(name, given[name]) for name in self.keeps if name in given and given[name] not in {"", "on"}]
+        query = urlencode([*pairs, *ways])
         return f"{address(self.endpoint)}?{query}" if query else address(self.endpoint)
 
     def charting(self, state: str | None, *more: Pair) -> str:

@@ -127,7 +127,7 @@ def _read(
 ) -> dict[Part, list[E]]:
     found: dict[Part, list[E]] = {part: [] for part in parts}
     statement = _within_a_day(book, parts) if "since" in given else _anywhere(book, *parts)
-    for number, *row in session.connection().execute(statement, given):
+    for number, *row in session.connection().execute(statement, given).all():
         found[parts[number]].append(type(entry)(*row))
     return found
 

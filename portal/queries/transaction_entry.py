@@ -89,6 +89,7 @@ OF_REQUEST = (
     )
     .order_by(TransactionLog.created_at, TransactionLog.id)
     .limit(MOST_OF_A_REQUEST)
+    .execution_options(kept_plan=True)
 )
 
 
