@@ -1,36 +1,27 @@
 """What stands around a row of either book: its neighbours in time, its request's rows, those of what it names.
 
-One statement asks for all of it within a day, where most partitions are left alone. What is not found there is
-asked for once more, wherever it may be, each by a statement of its own whose plan is kept: of all partitions it
-takes longer to plan than to answer.
+The rows before it and after it, and those of each thing, are asked for by a statement of their own, whose plan is
+kept: over all partitions it takes longer to plan one than to answer five.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from functools import cache
+from itertools import islice
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, bindparam, literal_column, select, tuple_, union_all
+from sqlalchemy import Integer, bindparam, literal_column, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from portal.models import Log, TransactionLog
 from portal.models.log import TRACED_KEYS
 from portal.queries import log_entry, transaction_entry
-from portal.queries.log_entry import AROUND, MOST_OF_A_REQUEST, LogEntry, named_by, of_request
-from portal.queries.transaction_entry import TransactionEntry
+from portal.queries.log_entry import AROUND, LogEntry, named_by, same_request
+from portal.queries.transaction_entry import TransactionEntry, transactions_of_request
 
 E = TypeVar("E", LogEntry, TransactionEntry)
 MOST_THINGS = 5
-BEFORE, AFTER, REQUEST = "before", "after", "request"
-SIDES = (BEFORE, AFTER)
-
-
-class Part(NamedTuple):
-    """What is after or before the row, of all rows or of those that name a thing under a key; or its request."""
-
-    side: str
-    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +79,8 @@ def log_surroundings(
 ) -> Surroundings[LogEntry]:
     """What stands around an event of the log; of the things that it names the most particular first."""
     named = {key: value for key in LOG.names if isinstance(value := entry.details.get(key), str) and value}
-    return _surroundings(session, LOG, entry, named, newer, older)
+    request = same_request(session, entry.request_id, entry.created_at)
+    return _surroundings(session, LOG, entry, named, request, newer, older)
 
 
 def transaction_surroundings(session: Session, entry: TransactionEntry) -> Surroundings[TransactionEntry]:
@@ -96,24 +88,25 @@ def transaction_surroundings(session: Session, entry: TransactionEntry) -> Surro
     owners = {entry.refund_id: "refundId", entry.payment_id: "paymentId", entry.payout_id: "payoutId"}
     once = {**owners, entry.entity_id: "entityId"}
     named = {key: value for value, key in once.items() if value}
-    return _surroundings(session, MONEY, entry, {key: named[key] for key in MONEY.names if key in named})
+    request = transactions_of_request(session, entry.request_id, entry.created_at)
+    return _surroundings(session, MONEY, entry, {key: named[key] for key in MONEY.names if key in named}, request)
 
 
 def _surroundings(
-    session: Session, book: _Book, entry: E, named: Mapping[str, str], newer: int = AROUND, older: int = AROUND
+    session: Session,
+    book: _Book,
+    entry: E,
+    named: Mapping[str, str],
+    request: Sequence[E],
+    newer: int = AROUND,
+    older: int = AROUND,
 ) -> Surroundings[E]:
-    keys = list(named)[:MOST_THINGS]
-    wanted: dict[Part, int] = {Part(BEFORE): older, Part(AFTER): newer} | {
-        Part(side, key): 1 for key in keys for side in SIDES
-    }
-    given = {**named, AFTER: newer, BEFORE: older, "id": entry.id, "at": entry.created_at}
-    near = of_request(entry.request_id, entry.created_at)
-    found = _read(session, book, entry, (Part(REQUEST), *wanted), given | near)
-    for part, most in wanted.items():
-        if len(found[part]) < most:
-            found |= _read(session, book, entry, (part,), given)
-    siblings = [Siblings(key, *(_nearest(found[Part(side, key)]) for side in SIDES)) for key in keys]
-    return Surroundings(found[Part(AFTER)][::-1], found[Part(BEFORE)], found[Part(REQUEST)], siblings)
+    before, after = _beside(session, book, entry, None, None, newer, older)
+    siblings = []
+    for key, value in islice(named.items(), MOST_THINGS):
+        sides = _beside(session, book, entry, key, value, 1, 1)
+        siblings.append(Siblings(key, *(_nearest(rows) for rows in sides)))
+    return Surroundings(after[::-1], before, request, siblings)
 
 
 def _nearest(rows: Sequence[LogEntry | TransactionEntry]) -> Sibling | None:
@@ -122,40 +115,26 @@ def _nearest(rows: Sequence[LogEntry | TransactionEntry]) -> Sibling | None:
     return None
 
 
-def _read(
-    session: Session, book: _Book, entry: E, parts: tuple[Part, ...], given: Mapping[str, Any]
-) -> dict[Part, list[E]]:
-    found: dict[Part, list[E]] = {part: [] for part in parts}
-    statement = _within_a_day(book, parts) if "since" in given else _anywhere(book, *parts)
-    for number, *row in session.connection().execute(statement, given).all():
-        found[parts[number]].append(type(entry)(*row))
+def _beside(
+    session: Session, book: _Book, entry: E, key: str | None, value: str | None, newer: int, older: int
+) -> tuple[list[E], list[E]]:
+    """The rows before one and those after it, the nearest first, of all or of those that name a thing."""
+    given = {"thing": value, "at": entry.created_at, "id": entry.id, "newer": newer, "older": older}
+    found: tuple[list[E], list[E]] = ([], [])
+    for is_after, *row in session.connection().execute(_statement(book, key), given).all():
+        found[is_after].append(type(entry)(*row))
     return found
 
 
-@lru_cache
-def _within_a_day(book: _Book, parts: tuple[Part, ...]) -> Any:
-    """Each part by its own index, under its number."""
-    near = book.table.created_at.between(bindparam("since"), bindparam("until"))
-    return union_all(*(_arm(book, number, part, near) for number, part in enumerate(parts)))
-
-
 @cache
-def _anywhere(book: _Book, part: Part) -> Any:
-    """One part by its index."""
-    return _arm(book, 0, part).execution_options(kept_plan=True)
-
-
-def _arm(book: _Book, number: int, part: Part, *near: ColumnElement[bool]) -> Any:
+def _statement(book: _Book, key: str | None) -> Any:
+    """One walk of an index in each direction."""
     at, row_id = book.table.created_at, book.table.id
-    most: Any = MOST_OF_A_REQUEST if part.side == REQUEST else bindparam(part.side)
-    there, here = tuple_(at, row_id), tuple_(bindparam("at"), bindparam("id"))
-    query = select(literal_column(str(number), Integer), *book.columns).where(*near)
-    if part.side == AFTER:
-        query = query.where(at >= bindparam("at"), there > here).order_by(at, row_id)
-    elif part.side == BEFORE:
-        query = query.where(at <= bindparam("at"), there < here).order_by(at.desc(), row_id.desc())
-    else:
-        query = query.where(book.table.request_id == bindparam("request")).order_by(at, row_id)
-    if part.key is not None:
-        query, most = query.where(book.names[part.key] == bindparam(part.key)), 1
-    return query.limit(most)
+    place, here = tuple_(at, row_id), tuple_(bindparam("at"), bindparam("id"))
+    named = [] if key is None else [book.names[key] == bindparam("thing")]
+    before = select(literal_column("0", Integer), *book.columns).where(*named, at <= bindparam("at"), place < here)
+    after = select(literal_column("1", Integer), *book.columns).where(*named, at >= bindparam("at"), place > here)
+    return union_all(
+        before.order_by(at.desc(), row_id.desc()).limit(bindparam("older")),
+        after.order_by(at, row_id).limit(bindparam("newer")),
+    ).execution_options(kept_plan=True)
