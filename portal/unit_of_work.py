@@ -17,6 +17,7 @@ from portal.audit.outage import is_unreachable
 from portal.extensions import db
 
 REPLICA_REST_SECONDS = 30.0
+EACH_ALONE = "each statement alone"
 RECOVERY_CONFLICT = "40001"
 """The replica ended a read for the sake of what it replays; a read that locks nothing meets it nowhere else."""
 
@@ -86,15 +87,16 @@ def _each_alone(session: Session) -> Session:
 
     A page's few reads need not see one moment: to begin and end a transaction around them takes two more trips.
     """
-    driver: Any = session.connection().connection.dbapi_connection
-    driver.autocommit = True
+    connection = session.connection()
+    driver: Any = connection.connection.dbapi_connection
+    driver.autocommit = connection.info[EACH_ALONE] = True
     return session
 
 
 @event.listens_for(Pool, "reset")
-def _in_a_transaction_again(driver: Any, _: ConnectionPoolEntry, __: PoolResetState) -> None:
-    """A connection that is let go: whoever has it next is in a transaction, unless he also only reads."""
-    if driver.autocommit and not driver.closed:
+def _in_a_transaction_again(driver: Any, entry: ConnectionPoolEntry, _: PoolResetState) -> None:
+    """Give back as it was what only read: whoever has the connection next is in a transaction."""
+    if entry.info.pop(EACH_ALONE, False) and not driver.closed:
         driver.autocommit = False
 
 
