@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app, g
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolResetState
 
 from portal.audit import writer
@@ -35,7 +35,7 @@ class Replica:
             return None
         session = Session(self.engine, expire_on_commit=False)
         try:
-            _each_alone(session)
+            _each_alone(session).connection()
         except SQLAlchemyError as error:
             session.close()
             if not is_unreachable(error):
@@ -60,6 +60,7 @@ def unit_of_work() -> Iterator[Session]:
     session: Session = db.session()
     session.rollback()
     session.expire_all()
+    session.info[EACH_ALONE] = False
     session.begin()
     try:
         yield session
@@ -83,14 +84,20 @@ def reading() -> Session:
 
 
 def _each_alone(session: Session) -> Session:
-    """The session, whose statements are transactions of their own until it lets its connection go.
+    """The session, whose statements are transactions of their own until it lets its next connection go.
 
     A page's few reads need not see one moment: to begin and end a transaction around them takes two more trips.
     """
-    connection = session.connection()
-    driver: Any = connection.connection.dbapi_connection
-    driver.autocommit = connection.info[EACH_ALONE] = True
+    session.info[EACH_ALONE] = True
     return session
+
+
+@event.listens_for(Session, "after_begin")
+def _without_a_transaction(session: Session, _: SessionTransaction, connection: Connection) -> None:
+    """A connection that a session takes to read with."""
+    if session.info.get(EACH_ALONE):
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = connection.info[EACH_ALONE] = True
 
 
 @event.listens_for(Pool, "reset")
@@ -106,7 +113,10 @@ def long_reading() -> Iterator[Session]:
     with Session(db.engine, expire_on_commit=False) as session:
         session.execute(text("set transaction isolation level repeatable read, read only"))
         session.execute(text("select pg_current_snapshot()"))  # what is seen is settled by the first question
-        yield session
+        try:
+            yield session
+        finally:
+            _close(session)
 
 
 def reading_books() -> Session:

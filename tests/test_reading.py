@@ -57,6 +57,7 @@ def test_a_unit_keeps_what_it_wrote_and_reads_after_it_see_that(context: Flask) 
 
 
 def test_a_connection_that_was_read_with_is_given_back_as_it_was(context: Flask) -> None:
+    db.engine.dispose()  # what is given back is then the only one there is
     pid = reading().scalar(text("select pg_backend_pid()"))
     let_go()
     for opened in (db.engine.connect, db.engine.begin):
@@ -88,3 +89,12 @@ def test_long_reading_sees_one_moment_and_cannot_write(context: Flask) -> None:
         with pytest.raises(Exception, match="read-only transaction"):
             moment.execute(PUT)
     assert reading().scalar(KEPT) == 1
+
+
+def test_whoever_may_read_has_no_connection_before_he_does(context: Flask) -> None:
+    let_go()
+    before = db.engine.pool.checkedout()  # type: ignore[attr-defined]
+    reading()
+    assert db.engine.pool.checkedout() == before  # type: ignore[attr-defined]
+    reading().scalar(XID)
+    assert db.engine.pool.checkedout() == before + 1  # type: ignore[attr-defined]

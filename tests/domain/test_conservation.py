@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from portal.models import (
     RefundStatus,
     User,
 )
+from portal.stripe_sandbox.refusals import Refusal
 from portal.stripe_sandbox.sandbox import Sandbox
 from tests.domain.acts import Acts
 from tests.factories import Factory
@@ -108,7 +110,8 @@ class World:
             self.sandbox.open_dispute(self.sales.charge(payment))
             self.hear()
         elif what in {"win", "lose"} and disputes:
-            self.sandbox.decide_dispute(disputes[0].stripe_dispute_id, "won" if what == "win" else "lost")
+            with suppress(Refusal):  # the bank has decided, and the portal has not heard of it yet
+                self.sandbox.decide_dispute(disputes[0].stripe_dispute_id, "won" if what == "win" else "lost")
 
     def _disputed(self, payment_id: Any) -> bool:
         return payment_id in {d.payment_id for d in self._all(Dispute)}
