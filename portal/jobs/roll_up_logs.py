@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from portal.domain.work import utc_now
@@ -31,26 +31,21 @@ select (select max(bucket) from log_hour_type), (select min(created_at) from log
         (select max(bucket) + interval '24 hours' from log_day_type), '-infinity'))
 """)
 KEYS = ("type", "actor")
-HOURS = {
-    key: text(
-        f"insert into log_hour_{key} (bucket, level, {key}, n)"  # noqa: S608 -- our own two words
-        f" select date_trunc('hour', created_at, 'UTC'), level, {key}, count(*) from log"
-        f" where created_at >= :first and created_at < :last group by 1, 2, 3 order by 1, 2, 3"
-        f" on conflict (bucket, level, {key}) do update set n = excluded.n"
-        f" where log_hour_{key}.n < excluded.n"
+
+
+def _keeping(unit: str, key: str, moment: str, n: str, source: str) -> TextClause:
+    """Count a span of `source` by a unit of time, a level and a key; what is kept already never becomes less."""
+    table = f"log_{unit}_{key}"
+    return text(
+        f"insert into {table} (bucket, level, {key}, n)"  # noqa: S608 -- our own words
+        f" select date_trunc('{unit}', {moment}, 'UTC'), level, {key}, {n} from {source}"
+        f" where {moment} >= :first and {moment} < :last group by 1, 2, 3 order by 1, 2, 3"
+        f" on conflict (bucket, level, {key}) do update set n = excluded.n where {table}.n < excluded.n"
     )
-    for key in KEYS
-}
-DAYS = {
-    key: text(
-        f"insert into log_day_{key} (bucket, level, {key}, n)"  # noqa: S608 -- our own two words
-        f" select date_trunc('day', bucket, 'UTC'), level, {key}, sum(n) from log_hour_{key}"
-        f" where bucket >= :first and bucket < :last group by 1, 2, 3 order by 1, 2, 3"
-        f" on conflict (bucket, level, {key}) do update set n = excluded.n"
-        f" where log_day_{key}.n < excluded.n"
-    )
-    for key in KEYS
-}
+
+
+HOURS = {key: _keeping("hour", key, "created_at", "count(*)", "log") for key in KEYS}
+DAYS = {key: _keeping("day", key, "bucket", "sum(n)", f"log_hour_{key}") for key in KEYS}
 ALONE = text("select pg_advisory_xact_lock(hashtext('callastar.log_counts'))")
 """Retention counts too: of two that count hours of one day each would sum it without the other's."""
 

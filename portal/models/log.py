@@ -85,45 +85,41 @@ class Log(Base):
     search: Mapped[str] = mapped_column(Text, Computed("log_search(type, message, actor_id, metadata)"))
 
 
-class LogHourType(Base):
+class Counts:
+    """How many rows of a level, and of what a table adds, there are in a bucket of time."""
+
+    bucket: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    level: Mapped[LogLevel] = mapped_column(pg_enum(LogLevel, "log_level"), primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)
+
+
+class LogHourType(Counts, Base):
     """How many rows of a level and type a complete hour holds."""
 
     __tablename__ = "log_hour_type"
 
-    bucket: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
-    level: Mapped[LogLevel] = mapped_column(pg_enum(LogLevel, "log_level"), primary_key=True)
     type: Mapped[str] = mapped_column(Text, primary_key=True)
-    n: Mapped[int] = mapped_column(BigInteger)
 
 
-class LogHourActor(Base):
+class LogHourActor(Counts, Base):
     """How many rows of a level and actor a complete hour holds."""
 
     __tablename__ = "log_hour_actor"
 
-    bucket: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
-    level: Mapped[LogLevel] = mapped_column(pg_enum(LogLevel, "log_level"), primary_key=True)
     actor: Mapped[LogActor] = mapped_column(pg_enum(LogActor, "log_actor"), primary_key=True)
-    n: Mapped[int] = mapped_column(BigInteger)
 
 
-class LogDayType(Base):
+class LogDayType(Counts, Base):
     """The hours of a day of UTC together, by level and type, once all of them are counted."""
 
     __tablename__ = "log_day_type"
 
-    bucket: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
-    level: Mapped[LogLevel] = mapped_column(pg_enum(LogLevel, "log_level"), primary_key=True)
     type: Mapped[str] = mapped_column(Text, primary_key=True)
-    n: Mapped[int] = mapped_column(BigInteger)
 
 
-class LogDayActor(Base):
+class LogDayActor(Counts, Base):
     """The hours of a day of UTC together, by level and actor, once all of them are counted."""
 
     __tablename__ = "log_day_actor"
 
-    bucket: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
-    level: Mapped[LogLevel] = mapped_column(pg_enum(LogLevel, "log_level"), primary_key=True)
     actor: Mapped[LogActor] = mapped_column(pg_enum(LogActor, "log_actor"), primary_key=True)
-    n: Mapped[int] = mapped_column(BigInteger)
